@@ -1,0 +1,108 @@
+"""The fan-out of one camera: what was received once is handed to whoever wants it.
+
+Promise I8 (polite): one session per camera and stream, whoever watches. Promise I7 (apart): the buffered group is
+bounded, and a listener that fails is dropped, never waited for.
+"""
+
+from collections.abc import Callable
+import logging
+from typing import Protocol
+
+from .media import Sample, StreamFormat
+
+_LOGGER = logging.getLogger(__name__)
+
+#: The newest group of pictures is kept for viewers up to this size; a longer one is begun at its next key picture.
+GROUP_BYTES = 16 << 20
+
+
+class Listener(Protocol):
+    """Who takes samples from a feed. Called in the event loop; must return at once."""
+
+    def on_format(self, stream: StreamFormat) -> None:
+        """A run begins, or parameter sets changed; the next video sample is a key picture."""
+
+    def on_sample(self, sample: Sample) -> None:
+        """The next sample, in decode order."""
+
+    def on_gap(self) -> None:
+        """The run ended: the camera went away or is being reconnected."""
+
+
+class Feed:
+    """The newest format, the group of pictures since the last key picture, and the listeners of one camera."""
+
+    def __init__(self) -> None:
+        """Begin without a format and without listeners."""
+        self.format: StreamFormat | None = None
+        #: Samples since (and with) the newest key picture; empty while the camera is away.
+        self.group: list[Sample] = []
+        #: The newest key picture with the format it belongs to: for stills. Kept while the camera is away.
+        self.newest_key: tuple[StreamFormat, Sample] | None = None
+        #: Called when the first listener of `watchers` comes or the last one goes.
+        self.on_watched: Callable[[bool], None] | None = None
+        self._group_bytes = 0
+        self._listeners: list[Listener] = []
+        self._watchers = 0
+
+    @property
+    def watched(self) -> bool:
+        """True while somebody looks live: the camera is then read more often."""
+        return self._watchers > 0
+
+    @property
+    def viewers(self) -> int:
+        """How many look live."""
+        return self._watchers
+
+    def add(self, listener: Listener, *, live: bool) -> None:
+        """Hand everything from now on to `listener`; `live` says that it wants low delay."""
+        self._listeners.append(listener)
+        if live:
+            self._watchers += 1
+            if self._watchers == 1 and self.on_watched:
+                self.on_watched(True)
+
+    def remove(self, listener: Listener, *, live: bool) -> None:
+        """Stop handing to `listener`; does nothing if it is not there."""
+        if listener not in self._listeners:
+            return
+        self._listeners.remove(listener)
+        if live:
+            self._watchers -= 1
+            if self._watchers == 0 and self.on_watched:
+                self.on_watched(False)
+
+    def begin(self, stream: StreamFormat) -> None:
+        """A run begins or its format changed."""
+        self.format = stream
+        self._clear_group()
+        for listener in tuple(self._listeners):
+            listener.on_format(stream)
+
+    def push(self, sample: Sample) -> None:
+        """Take the next sample of the run."""
+        if self.format is None:
+            return
+        if sample.key:
+            self._clear_group()
+            self.newest_key = (self.format, sample)
+        if self.group or sample.key:
+            self._group_bytes += sample.size
+            if self._group_bytes > GROUP_BYTES:
+                _LOGGER.warning("group of pictures larger than %d MiB: viewers wait for the next", GROUP_BYTES >> 20)
+                self._clear_group()
+            else:
+                self.group.append(sample)
+        for listener in tuple(self._listeners):
+            listener.on_sample(sample)
+
+    def end(self) -> None:
+        """The run ended. The newest key picture stays for stills."""
+        self._clear_group()
+        for listener in tuple(self._listeners):
+            listener.on_gap()
+
+    def _clear_group(self) -> None:
+        self.group = []
+        self._group_bytes = 0
