@@ -5,11 +5,15 @@ and it ends within 45 s. A login is sent once as WS-Security and, only if that i
 lock accounts after five tries. Nothing is ever changed at the camera.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 
+from .address import holds_login, parse_address
+from .errors import OnvifCause, OnvifError
 from .identity import Identity
 
+SURVEY_S = 45.0
 #: Where cameras answer ONVIF, most usual first (CAMERAS.md O5).
 USUAL_PORTS = (80, 8000, 2020, 8899, 8080, 5000, 6688, 10080)
 
@@ -21,7 +25,7 @@ class Profile:
     `codec` is "h264", "h265", "jpeg", "mpeg4", or "" where the camera does not say (it may still be H.265: only
     connecting tells). `width`, `height`, `fps` and `bitrate_kbps` are 0 where unknown or absurd. `source` names the
     lens or channel: profiles of one source show the same scene. `stream_url` is an rtsp:// URL without credentials,
-    with the host that was used to reach the camera.
+    with the host that was used to reach the camera; some makes put a login into its path: see `url_is_secret`.
     """
 
     token: str
@@ -33,12 +37,17 @@ class Profile:
     bitrate_kbps: int
     audio: bool
     source: str
-    stream_url: str
+    stream_url: str = field(repr=False)
 
     @property
     def recordable(self) -> bool:
         """Whether the engine can record it, as far as the camera tells."""
         return self.codec in ("h264", "h265", "")
+
+    @property
+    def url_is_secret(self) -> bool:
+        """Whether the camera put a user name or password into the path itself: hide the URL then (CAMERAS.md R30)."""
+        return holds_login(self.stream_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +73,23 @@ class Device:
     clock_offset_s: float | None
     profiles: tuple[Profile, ...]
     best: Profile
-    snapshot_url: str
+    snapshot_url: str = field(repr=False)
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Lenses or channels, in the camera's order."""
-        raise NotImplementedError
+        return tuple(dict.fromkeys(profile.source for profile in self.profiles))
 
     def unique_id(self, profile: Profile) -> str | None:
         """An id for the scene this profile shows, the same at every survey: None where the camera tells nothing
         trustworthy about itself (then host and path must do). Main and sub stream of one lens have the same id.
         """
-        raise NotImplementedError
+        if not self.identity.known:
+            return None
+        parts = [self.identity.serial, *self.identity.macs[:1]]
+        if len(self.sources) > 1:
+            parts.append(profile.source or profile.token)
+        return "-".join(part for part in parts if part)
 
 
 async def read_device(
@@ -93,4 +107,16 @@ async def read_device(
     usual ports are asked for their time, without login, and the first in the list that answers is taken.
     Raises OnvifError and nothing else.
     """
-    raise NotImplementedError
+    survey = await asyncio.to_thread(_load)
+    try:
+        async with asyncio.timeout(SURVEY_S):
+            return await survey(address, username, password, port, usual_ports)
+    except TimeoutError:
+        raise OnvifError(OnvifCause.NO_ANSWER, host=parse_address(address, port).host, port=str(port or "")) from None
+
+
+def _load() -> Callable[[str, str, str, int | None, Sequence[int]], Awaitable[Device]]:
+    """The survey; importing it takes about a second the first time."""
+    from .survey import survey
+
+    return survey
