@@ -1,0 +1,121 @@
+"""Talk to one camera with one login.
+
+Promise (CAMERAS.md O1, O9): a password goes out once as WS-Security and, only if that is refused, once as HTTP digest;
+if that is refused too nothing more is sent. A refusal of something that is merely nice to know ends nothing.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from enum import Enum
+
+from ..engine.rtsp.auth import Authenticator
+from .address import Address
+from .answer import Element, Faulted, NotSoap, Refused, read_answer
+from .errors import OnvifCause, OnvifError
+from .find import Found
+from .soap import Service, ServiceClient, open_service
+from .transport import CameraHttp, Reply
+
+
+class _Way(Enum):
+    """How the login is shown."""
+
+    NONE = "none"
+    WS_SECURITY = "ws_security"
+    HTTP_DIGEST = "http_digest"
+
+
+class Session:
+    """The services of one camera. `paths` are where they are; the device service's is known from the start."""
+
+    def __init__(self, http: CameraHttp, found: Found, username: str, password: str) -> None:
+        self._http = http
+        self._found = found
+        self._login = (username, password)
+        self._way = _Way.WS_SECURITY if username else _Way.NONE
+        self._signer = Authenticator(username, password)
+        self._clients: dict[Service, ServiceClient] = {}
+        self.paths: dict[Service, str] = {Service.DEVICE: found.address.path}
+
+    @property
+    def address(self) -> Address:
+        """The one in use."""
+        return self._found.address
+
+    async def ask(self, service: Service, operation: str, parameters: Mapping[str, object] | None = None) -> Element:
+        """The answer. Raises OnvifError for connection and login, Faulted where the camera says no otherwise."""
+        try:
+            return await self._ask(service, operation, parameters)
+        except NotSoap as error:
+            # Who answers HTML or "400" to a signed request often means the login (O9).
+            if self._way is not _Way.WS_SECURITY or str(error) != "HTTP 400":
+                raise self.error(OnvifCause.NOT_ONVIF) from None
+            refusal = Refused()
+        except Refused as error:
+            refusal = error
+        if self._way is _Way.NONE:
+            raise self._refusal(refusal, OnvifCause.PASSWORD_MISSING)
+        if self._way is _Way.HTTP_DIGEST or refusal.locked:
+            raise self._refusal(refusal, OnvifCause.PASSWORD_WRONG)
+        return await self._try_http_digest(service, operation, parameters, refusal)
+
+    async def ask_if_allowed(
+        self, service: Service, operation: str, parameters: Mapping[str, object] | None = None
+    ) -> Element | None:
+        """The answer, or None if the camera says no in whatever way. Raises OnvifError for the connection only."""
+        with suppress(NotSoap, Refused, Faulted):
+            return await self._ask(service, operation, parameters)
+        return None
+
+    async def ask_time(self) -> tuple[Element, Reply] | None:
+        """The camera's time, for those that tell it only to who logs in."""
+        client = await self._client(Service.DEVICE)
+        reply = await client.ask_raw("GetSystemDateAndTime", None, sign=self._way is _Way.WS_SECURITY)
+        with suppress(NotSoap, Refused, Faulted):
+            return read_answer(reply), reply
+        return None
+
+    def error(self, cause: OnvifCause, **placeholders: str) -> OnvifError:
+        """An error that says where."""
+        return OnvifError(cause, host=self.address.host, port=str(self.address.port), **placeholders)
+
+    async def _try_http_digest(
+        self, service: Service, operation: str, parameters: Mapping[str, object] | None, refusal: Refused
+    ) -> Element:
+        self._way = _Way.HTTP_DIGEST
+        self._clients.clear()
+        try:
+            answer = await self._ask(service, operation, parameters)
+        except NotSoap:
+            raise self._refusal(refusal, OnvifCause.PASSWORD_WRONG) from None
+        except Refused as error:
+            raise self._refusal(error, OnvifCause.PASSWORD_WRONG) from None
+        if not self._signer.used:
+            # Whoever answers this without any login still refused the password a moment ago.
+            raise self._refusal(refusal, OnvifCause.PASSWORD_WRONG)
+        return answer
+
+    def _refusal(self, refusal: Refused, cause: OnvifCause) -> OnvifError:
+        if refusal.locked:
+            cause = OnvifCause.ACCOUNT_LOCKED
+        return self.error(cause, user=self._login[0], attempts=refusal.attempts)
+
+    async def _ask(self, service: Service, operation: str, parameters: Mapping[str, object] | None) -> Element:
+        client = await self._client(service)
+        return read_answer(await client.ask_raw(operation, parameters, sign=self._way is _Way.WS_SECURITY))
+
+    async def _client(self, service: Service) -> ServiceClient:
+        client = self._clients.get(service)
+        if client is None:
+            client = await open_service(
+                self._http,
+                self.address,
+                service,
+                self.paths[service],
+                login=self._login,
+                clock_offset_s=self._found.signing_offset_s,
+            )
+            if self._way is _Way.HTTP_DIGEST:
+                client.sign_http(self._signer)
+            self._clients[service] = client
+        return client
