@@ -102,11 +102,11 @@ class Stills:
             try:
                 try:
                     return await self._ask(request)
-                except OSError, asyncio.IncompleteReadError:
+                except ConnectionError, asyncio.IncompleteReadError:
                     # It may have been ended from outside, or by the picture before.
                     await self._end_worker()
                     return await self._ask(request)
-            except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
+            except (OSError, asyncio.IncompleteReadError) as error:
                 await self._end_worker()
                 reason = "took too long" if isinstance(error, TimeoutError) else "failed"
                 _LOGGER.warning("Decoding a picture %s; the decoder is started anew for the next", reason)
