@@ -60,6 +60,12 @@ class EngineClient:
             read_bufsize=_LINE_BYTES,
         )
 
+    def _open(self) -> aiohttp.ClientSession:
+        """The connections. Raises `EngineAwayError` once they were closed: Home Assistant stops."""
+        if self._session.closed:
+            raise EngineAwayError("Home Assistant stops")
+        return self._session
+
     async def close(self) -> None:
         """Close every connection; the engine notes that no hub is attached."""
         await self._session.close()
@@ -72,7 +78,7 @@ class EngineClient:
         """What happens, from a snapshot on. Ends when the engine does; raises `EngineAwayError` if it hangs."""
         timeout = aiohttp.ClientTimeout(sock_connect=5, sock_read=SILENCE_S)
         try:
-            async with self._session.get("/v1/events", timeout=timeout) as response:
+            async with self._open().get("/v1/events", timeout=timeout) as response:
                 await _raise_for(response)
                 while line := await response.content.readline():
                     yield cast("Event", json.loads(line))
@@ -109,7 +115,7 @@ class EngineClient:
         """The newest picture as JPEG, fitted into width × height, and when it was taken. None where there is none."""
         size = {name: str(value) for name, value in (("width", width), ("height", height)) if value}
         try:
-            async with self._session.get(f"/v1/cameras/{camera_id}/still", params=size) as response:
+            async with self._open().get(f"/v1/cameras/{camera_id}/still", params=size) as response:
                 if response.status == HTTPStatus.NOT_FOUND:
                     return None
                 await _raise_for(response)
@@ -127,17 +133,17 @@ class EngineClient:
         answer = await self._json("GET", f"/v1/cameras/{camera_id}/segments", start=start, end=end)
         return cast("list[Segment]", answer["segments"])
 
-    async def segment(self, segment_id: int) -> Segment:
-        """One file of footage."""
-        return cast("Segment", await self._json("GET", f"/v1/segments/{segment_id}"))
+    async def segment(self, camera_id: str, segment_id: int) -> Segment:
+        """One file of a camera's footage."""
+        return cast("Segment", await self._json("GET", f"/v1/cameras/{camera_id}/segments/{segment_id}"))
 
     async def playlist(self, camera_id: str, start: int, end: int) -> bytes:
         """An HLS media playlist of the footage between two times, with relative URIs."""
         return await self._bytes(f"/v1/cameras/{camera_id}/playlist", start=start, end=end)
 
-    async def format(self, format_id: int) -> bytes:
+    async def format(self, camera_id: str, format_id: int) -> bytes:
         """The init segment of a format."""
-        return await self._bytes(f"/v1/formats/{format_id}")
+        return await self._bytes(f"/v1/cameras/{camera_id}/formats/{format_id}")
 
     async def probe(self, request: ProbeRequest) -> ProbeResult:
         """Connect to a camera once, as recording would."""
@@ -162,7 +168,7 @@ class EngineClient:
         **query: int,
     ) -> dict[str, Any]:
         try:
-            async with self._session.request(method, path, json=body, params=query, timeout=timeout) as response:
+            async with self._open().request(method, path, json=body, params=query, timeout=timeout) as response:
                 await _raise_for(response)
                 if response.content_type != "application/json":
                     return {}
@@ -172,7 +178,7 @@ class EngineClient:
 
     async def _bytes(self, path: str, **query: int) -> bytes:
         try:
-            async with self._session.get(path, params=query) as response:
+            async with self._open().get(path, params=query) as response:
                 await _raise_for(response)
                 return await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:

@@ -96,10 +96,11 @@ class Hub:
 
     async def async_stop(self) -> None:
         """Home Assistant stops: what was received gets written; the engine records on, on its leash."""
-        try:
-            await self.client.flush()
-        except EngineError as error:
-            LOGGER.warning("Could not flush the engine: %s", error)
+        if self.connected:
+            try:
+                await self.client.flush()
+            except EngineError as error:
+                LOGGER.warning("Could not flush the engine: %s", error)
         await self._async_end_watch()
         await self.client.close()
         self._set_lost()

@@ -2,7 +2,7 @@
 
 Days and hours are those of Home Assistant's time zone. They are cut in UTC, so a day of 23 or 25 hours has that many.
 Identifiers: `FACILITY`, `FACILITY/CAMERA`, `FACILITY/CAMERA/START-END` (UTC seconds, an hour or a span),
-`FACILITY/CAMERA/day/2026-11-25`, `segment/ID`.
+`FACILITY/CAMERA/day/2026-11-25`, `FACILITY/CAMERA/segment/ID`.
 """
 
 from dataclasses import dataclass
@@ -78,9 +78,9 @@ class FootageSource(MediaSource):
     async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
         """Give the address that plays an hour, a day, a span or a single file."""
         parts = (item.identifier or "").split("/")
-        if len(parts) == 2 and parts[0] == "segment" and parts[1].isdecimal():
-            return PlayMedia(download_url(int(parts[1])), "video/mp4")
         entry, camera = self._camera(parts, Unresolvable)
+        if len(parts) == 4 and parts[2] == "segment" and parts[3].isdecimal():
+            return PlayMedia(download_url(camera.subentry_id, int(parts[3])), "video/mp4")
         interval = self._interval(parts)
         if interval is None:
             raise Unresolvable(wording.words(self.hass, "media_unknown"))
@@ -174,7 +174,7 @@ class FootageSource(MediaSource):
         )
         path = f"{entry.entry_id}/{camera.subentry_id}/{interval}"
         title = f"{_local(interval.start * _US):%H:%M} – {_local(interval.end * _US):%H:%M}"
-        return _item(path, title, [_file(segment) for segment in segments], play=True)
+        return _item(path, title, [_file(entry, segment) for segment in segments], play=True)
 
     # --- who and what ------------------------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class FootageSource(MediaSource):
 
     def _day_title(self, day: date) -> str:
         weekday = wording.words(self.hass, f"weekday_{day.isoweekday()}")
-        return wording.words(self.hass, "media_day", weekday=weekday, date=f"{day:%d/%m/%Y}", iso=day.isoformat())
+        return wording.words(self.hass, "media_day", weekday=weekday, date=f"{day:%d/%m/%Y}")
 
 
 def _local(microseconds: int) -> datetime:
@@ -236,11 +236,11 @@ def _item(
     return item
 
 
-def _file(segment: Segment) -> BrowseMediaSource:
+def _file(entry: ConfigEntry, segment: Segment) -> BrowseMediaSource:
     size = f"{segment['bytes'] / 1e6:.1f} MB"
     return BrowseMediaSource(
         domain=DOMAIN,
-        identifier=f"segment/{segment['id']}",
+        identifier=f"{entry.entry_id}/{segment['camera']}/segment/{segment['id']}",
         media_class=MediaClass.VIDEO,
         media_content_type="video/mp4",
         title=f"{_local(segment['start']):%H:%M:%S} · {size} (MP4)",

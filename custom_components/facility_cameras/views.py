@@ -41,9 +41,9 @@ def playlist_url(token: str) -> str:
     return f"{_BASE}/playback/{token}/playlist.m3u8"
 
 
-def download_url(segment_id: int) -> str:
+def download_url(camera_id: str, segment_id: int) -> str:
     """Where one file of footage is fetched; must be signed."""
-    return f"{_BASE}/segment/{segment_id}.mp4"
+    return f"{_BASE}/segment/{camera_id}/{segment_id}.mp4"
 
 
 def picture_url(token: str) -> str:
@@ -123,14 +123,14 @@ class PlaylistView(_PlaybackView):
 class InitView(_PlaybackView):
     """What a player needs before the first segment."""
 
-    url = f"{_BASE}/playback/{{token}}/init-{{format_id:[0-9]+}}.mp4"
+    url = f"{_BASE}/playback/{{token}}/init-{{format_id:[0-9]{{1,15}}}}.mp4"
     name = f"api:{DOMAIN}:init"
 
     async def get(self, _request: web.Request, token: str, format_id: str) -> web.Response:
         """Answer with the engine's."""
-        self._playback(token)
+        playback = self._playback(token)
         try:
-            body = await self.hub.client.format(int(format_id))
+            body = await self.hub.client.format(playback.camera_id, int(format_id))
         except EngineError as error:
             return web.Response(status=error.status)
         return web.Response(body=body, content_type="video/mp4")
@@ -139,7 +139,7 @@ class InitView(_PlaybackView):
 class SegmentView(_PlaybackView):
     """A file of footage, in ranges."""
 
-    url = f"{_BASE}/playback/{{token}}/segment-{{segment_id:[0-9]+}}.mp4"
+    url = f"{_BASE}/playback/{{token}}/segment-{{segment_id:[0-9]{{1,15}}}}.mp4"
     name = f"api:{DOMAIN}:playback_segment"
 
     async def get(self, _request: web.Request, token: str, segment_id: str) -> web.StreamResponse:
@@ -148,11 +148,11 @@ class SegmentView(_PlaybackView):
         segment = playback.segments.get(int(segment_id))
         if segment is None:
             try:
-                segment = await self.hub.client.segment(int(segment_id))
+                segment = await self.hub.client.segment(playback.camera_id, int(segment_id))
             except EngineError as error:
                 return web.Response(status=error.status)
             covered = segment["start"] < playback.end and segment["end"] > playback.start
-            if segment["camera"] != playback.camera_id or not (covered or segment["open"]):
+            if not covered and not segment["open"]:
                 return web.Response(status=HTTPStatus.NOT_FOUND)
             playback.segments[segment["id"]] = segment
         return await self._file(segment, playback.facility_id)
@@ -161,22 +161,21 @@ class SegmentView(_PlaybackView):
 class DownloadView(_View):
     """One file of footage as MP4, for who may see the camera."""
 
-    url = f"{_BASE}/segment/{{segment_id:[0-9]+}}.mp4"
+    url = f"{_BASE}/segment/{{camera_id}}/{{segment_id:[0-9]{{1,15}}}}.mp4"
     name = f"api:{DOMAIN}:segment"
 
-    async def get(self, request: web.Request, segment_id: str) -> web.StreamResponse:
+    async def get(self, request: web.Request, camera_id: str, segment_id: str) -> web.StreamResponse:
         """Answer with the file."""
-        try:
-            segment = await self.hub.client.segment(int(segment_id))
-        except EngineError as error:
-            return web.Response(status=error.status)
-        camera_id = segment["camera"]
         entries = self._hass.config_entries.async_entries(DOMAIN)
-        entry = next((entry for entry in entries if camera_id in entry.subentries), None)
+        entry = next((entry for entry in entries if camera_id in cameras_of(entry)), None)
         if entry is None:
             return web.Response(status=HTTPStatus.NOT_FOUND)
         if not may_see(self._hass, request[KEY_HASS_USER], camera_id):
             return web.Response(status=HTTPStatus.FORBIDDEN)
+        try:
+            segment = await self.hub.client.segment(camera_id, int(segment_id))
+        except EngineError as error:
+            return web.Response(status=error.status)
         begun = dt_util.as_local(dt_util.utc_from_timestamp(segment["start"] / 1_000_000))
         camera = "".join(
             sign if sign.isascii() and sign.isalnum() else "_" for sign in cameras_of(entry)[camera_id].title
