@@ -34,6 +34,7 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
         await hub.async_stop()
 
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop)
+    await hub.outages.async_load()
     await wording.async_load(hass)
     actions.async_register(hass)
     views.async_register(hass)
@@ -98,6 +99,7 @@ class _Present:
         for camera_id in before.keys() - now.cameras.keys():
             coordinator.async_drop_camera(camera_id)
             issues.async_clear_camera(hass, camera_id)
+            coordinator.hub.outages.forget(camera_id)
         for camera_id, camera in cameras_of(entry).items():
             if camera_id not in before:
                 async_register_camera(hass, entry, camera)

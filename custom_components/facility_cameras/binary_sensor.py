@@ -12,7 +12,6 @@ from homeassistant.util import dt as dt_util
 from . import wording
 from .const import CONF_ZONE
 from .coordinator import FacilityConfigEntry, FacilityCoordinator
-from .engine.api import Status
 from .entity import CameraOwnedEntity, async_add_for_cameras
 
 PARALLEL_UPDATES = 0
@@ -41,8 +40,7 @@ class ConnectivitySensor(CameraOwnedEntity, BinarySensorEntity):
         super().__init__(coordinator, camera_id, "connectivity")
 
     def _take(self) -> Hashable:
-        status = self.coordinator.status(self.camera_id)
-        self._attr_is_on = None if status is Status.UNKNOWN else self.coordinator.online(self.camera_id)
+        self._attr_is_on = self.coordinator.online_or_unknown(self.camera_id)
         attributes: dict[str, Any] = {
             "facility": self.coordinator.entry.title,
             "zone": wording.zone_word(self.hass, self.camera.data[CONF_ZONE]),

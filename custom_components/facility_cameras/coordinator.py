@@ -113,6 +113,10 @@ class FacilityCoordinator:
         """True if the camera sends and we receive."""
         return self.status(camera_id) in CONNECTED
 
+    def online_or_unknown(self, camera_id: str) -> bool | None:
+        """The same; None while nothing observes the camera."""
+        return None if self.status(camera_id) is Status.UNKNOWN else self.online(camera_id)
+
     def cameras(self) -> dict[str, ConfigSubentry]:
         """The cameras of this facility, by id."""
         return cameras_of(self.entry)
@@ -138,7 +142,8 @@ class FacilityCoordinator:
     @callback
     def async_tell(self, camera_id: str | None) -> None:
         """Tell who listens to a camera (None: only those of the facility)."""
-        if camera_id in self.entry.subentries:
+        if camera_id is not None and camera_id in self.entry.subentries:
+            self.hub.outages.take(self, camera_id)
             for listener in tuple(self._listeners[camera_id]):
                 listener()
         for listener in tuple(self._listeners[None]):

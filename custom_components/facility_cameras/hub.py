@@ -16,6 +16,7 @@ from .coordinator import FacilityCoordinator
 from .engine.api import API_VERSION, CameraState, EngineInfo, Event, FacilityState
 from .engine_client import EngineAwayError, EngineClient, EngineError
 from .engine_process import RESTREAM_HOST, EngineProcess, EngineStartError
+from .outages import Outages
 from .picture_store import PictureStore
 from .playback import PlaybackTokens
 
@@ -47,6 +48,7 @@ class Hub:
         self.coordinators: dict[str, FacilityCoordinator] = {}
         self.pictures = PictureStore()
         self.playback = PlaybackTokens()
+        self.outages = Outages(hass)
         self.info: EngineInfo | None = None
         self.starts = 0
         self._secret: str | None = None
@@ -101,6 +103,7 @@ class Hub:
                 await self.client.flush()
             except EngineError as error:
                 LOGGER.warning("Could not flush the engine: %s", error)
+        await self.outages.async_stop()
         await self._async_end_watch()
         await self.client.close()
         self._set_lost()

@@ -138,7 +138,7 @@ def camera_id(entry: MockConfigEntry, title: str) -> str:
 
 def entity_id(hass: HomeAssistant, domain: str, owner: str, key: str) -> str:
     """An entity by what it belongs to and what it tells."""
-    found = er.async_get(hass).async_get_entity_id(domain, DOMAIN, f"{owner}_{key}")
+    found: str | None = er.async_get(hass).async_get_entity_id(domain, DOMAIN, f"{owner}_{key}")
     assert found, f"no {domain} {key} of {owner}"
     return found
 
@@ -156,13 +156,13 @@ def hub_of(hass: HomeAssistant) -> Hub:
 
 async def until_online(hass: HomeAssistant, entry: MockConfigEntry, *titles: str) -> None:
     """Wait until cameras are online and recorded."""
-    for title in titles:
-        key = camera_id(entry, title)
-        await until(
-            lambda key=key: (
-                state(hass, "binary_sensor", key, "connectivity") == "on"
-                and state(hass, "camera", key, "camera") == "recording"
-            ),
-            what=f"{title} online and recording",
-            timeout=30,
+    wanted = {camera_id(entry, title): title for title in titles}
+
+    def recorded() -> bool:
+        return all(
+            state(hass, "binary_sensor", key, "connectivity") == "on"
+            and state(hass, "camera", key, "camera") == "recording"
+            for key in wanted
         )
+
+    await until(recorded, what=f"{', '.join(titles)} online and recording", timeout=30)
