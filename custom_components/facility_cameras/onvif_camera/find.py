@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .address import DEVICE_PATH, Address
-from .answer import Faulted, NotSoap, Refused, read_answer
+from .answer import FaultedError, NotSoapError, RefusedError, read_answer
 from .clock import clock_offset, http_clock_offset
 from .errors import OnvifCause, OnvifError
 from .soap import Service, open_service
@@ -79,13 +79,13 @@ async def _ask_time(http: CameraHttp, address: Address) -> Found:
         http_offset = http_clock_offset(reply) or 0.0
         try:
             offset = clock_offset(read_answer(reply), reply)
-        except NotSoap:
+        except NotSoapError:
             continue
-        except Refused:
+        except RefusedError:
             # A SOAP fault tells that this is ONVIF; a bare 401 may come from any web server.
             sure = b"Envelope" in reply.body
             return Found(replace(address, path=path), sure, None, http_offset)
-        except Faulted:
+        except FaultedError:
             offset = None
         return Found(replace(address, path=path), True, offset, http_offset if offset is None else offset)
     raise OnvifError(OnvifCause.NOT_ONVIF, host=address.host, port=str(address.port))

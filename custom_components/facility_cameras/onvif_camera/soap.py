@@ -20,7 +20,7 @@ from zeep.wsdl.utils import etree_to_string
 
 from ..engine.rtsp.auth import Authenticator
 from .address import Address
-from .answer import Element, Faulted, read_answer
+from .answer import Element, FaultedError, read_answer
 from .transport import CameraHttp, Reply
 
 _LIBRARY_WSDL = Path(onvif.__file__).parent / "wsdl"
@@ -78,7 +78,7 @@ class ServiceClient:
         self, operation: str, parameters: Mapping[str, object] | None, *, sign: bool
     ) -> tuple[Element, Reply]:
         """The answer's element and its reply. `sign`: with WS-Security. Raises what `read_answer` does, OnvifError
-        for the connection, and Faulted if the library finds that this cannot be asked.
+        for the connection, and FaultedError if the library finds that this cannot be asked.
         """
         reply = await self.ask_raw(operation, parameters, sign=sign)
         return read_answer(reply), reply
@@ -89,7 +89,7 @@ class ServiceClient:
         try:
             return cast("Reply", await call(dict(parameters or {})))
         except onvif.ONVIFError as error:
-            raise Faulted(type(error).__name__) from None
+            raise FaultedError(type(error).__name__) from None
 
     def sign_http(self, signer: Authenticator) -> None:
         """From now on answer HTTP digest challenges."""

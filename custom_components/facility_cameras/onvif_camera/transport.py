@@ -12,6 +12,7 @@ import time
 from typing import Self
 
 import aiohttp
+from yarl import URL
 
 from ..engine.rtsp.auth import Authenticator, parse_challenges
 from .address import Address
@@ -63,7 +64,7 @@ class CameraHttp:
         """Post once; with a `signer` once more, signed, if HTTP digest is asked for (never Basic: it shows the
         password to whoever answers). A refusal is a Reply like any other.
         """
-        url = address.url(path)
+        url = URL(address.url(path), encoded=True)
         sent = dict(headers)
         authorization = signer.header("POST", path) if signer else None
         if authorization:
@@ -76,7 +77,7 @@ class CameraHttp:
         return reply
 
     async def _post(
-        self, address: Address, url: str, body: bytes, headers: Mapping[str, str]
+        self, address: Address, url: URL, body: bytes, headers: Mapping[str, str]
     ) -> tuple[Reply, list[str]]:
         assert self._session is not None
         where = {"host": address.host, "port": str(address.port)}
