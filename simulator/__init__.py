@@ -2,6 +2,9 @@
 cameras. See docs/simulator.md.
 """
 
+from .camera import Camera
+from .faults import FaultError
+from .site import Site
 from .spec import CameraSpec, SpecError, StreamSpec, Video
 
-__all__ = ["CameraSpec", "SpecError", "StreamSpec", "Video"]
+__all__ = ["Camera", "CameraSpec", "FaultError", "Site", "SpecError", "StreamSpec", "Video"]
