@@ -125,10 +125,18 @@ def holds_login(url: str) -> bool:
 
 
 def _split(claimed: str) -> SplitResult | None:
-    try:
-        return urlsplit(claimed.strip())
-    except ValueError:
-        return None
+    """The parts of a URL; None if it is none. A login in it may hold anything (O8: "/", "@", "#", unquoted)."""
+    scheme, mark, rest = claimed.strip().partition("://")
+    login, at, place = rest.rpartition("@")
+    for candidate in (rest, place) if at and ":" in login else (rest,):
+        try:
+            parts = urlsplit(f"{scheme}{mark}{candidate}")
+        except ValueError:
+            continue
+        host, ports = _host_port(parts.netloc)
+        if (_is_ip(host) or _HOST_NAME.fullmatch(host)) and not ports.replace(":", "").strip("0123456789"):
+            return parts
+    return None
 
 
 def _host_port(netloc: str) -> tuple[str, str]:

@@ -88,7 +88,7 @@ def read_media2(answer: Element) -> list[Profile]:
 async def read_snapshot_url(session: Session, service: Service, profile: Profile) -> str:
     """Where the camera hands out a still of this profile; "" if nowhere. Raises OnvifError for the connection."""
     answer = await session.ask_if_allowed(service, "GetSnapshotUri", {"ProfileToken": profile.token})
-    claimed = "" if answer is None else answer.text("MediaUri", "Uri") or answer.text("Uri")
+    claimed = "" if answer is None else _uri(session, answer)
     return snapshot_url(claimed, session.address, session.claimed_netloc) or ""
 
 
@@ -106,13 +106,19 @@ async def _with_streams(session: Session, service: Service, profiles: list[Profi
             answer = await session.ask(service, "GetStreamUri", parameters)
         except FaultedError:
             continue
-        claimed = answer.text("MediaUri", "Uri") or answer.text("Uri")
+        claimed = _uri(session, answer)
         if rtsp_port is None and needs_rtsp_port(claimed, session.address):
             rtsp_port = await _rtsp_port(session)
         url = stream_url(claimed, session.address, rtsp_port or 554)
         if url is not None:
             found.append(replace(profile, stream_url=url))
     return tuple(found)
+
+
+def _uri(session: Session, answer: Element) -> str:
+    """The address in an answer of Media1 or Media2; blanks in it are kept."""
+    found = answer.first("MediaUri", "Uri") or answer.first("Uri")
+    return "" if found is None else session.without_login(found.content.strip())
 
 
 async def _rtsp_port(session: Session) -> int:

@@ -7,6 +7,7 @@ if that is refused too nothing more is sent. A refusal of something that is mere
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
+from urllib.parse import quote
 
 from ..engine.rtsp.auth import Authenticator
 from .address import Address
@@ -48,6 +49,13 @@ class Session:
         """Ask this service at `path` from now on."""
         self._paths[service] = path
         self._clients.pop(service, None)
+
+    def without_login(self, url: str) -> str:
+        """The URL without our own login before the host, which cameras also write there unquoted (CAMERAS.md O8)."""
+        username, password = self._login
+        for login in (f"{username}:{password}@", f"{quote(username, safe='')}:{quote(password, safe='')}@"):
+            url = url.replace(f"://{login}", "://", 1)
+        return url
 
     async def ask(self, service: Service, operation: str, parameters: Mapping[str, object] | None = None) -> Element:
         """The answer. Raises OnvifError for connection and login, FaultedError where the camera says no otherwise."""
