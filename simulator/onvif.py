@@ -122,7 +122,7 @@ class OnvifService:
 
     async def _snapshot(self, request: web.Request) -> web.Response:
         if not self._http_login_good(request):
-            return web.Response(status=401, headers=self._challenges())
+            return web.Response(status=401, headers=self._challenge())
         return web.Response(body=await self._camera.snapshot(), content_type="image/jpeg")
 
     async def _post(self, request: web.Request) -> web.Response:
@@ -208,7 +208,10 @@ class OnvifService:
         return verdict is Verdict.GOOD
 
     def _challenges(self) -> dict[str, str]:
-        return {"WWW-Authenticate": self._guard.challenges()[0]} if "digest" in self.habits.logins else {}
+        return self._challenge() if "digest" in self.habits.logins else {}
+
+    def _challenge(self) -> dict[str, str]:
+        return {"WWW-Authenticate": self._guard.challenges()[0]}
 
     def _refuse(self, refusal: _RefusedError) -> web.Response:
         words = "Sender not authorized"
