@@ -118,6 +118,10 @@ class Camera:
             user = f"{quote(self.spec.username, safe='')}:{quote(self.password, safe='')}@"
         return f"rtsp://{user}{self.spec.host}:{self.port}/{spec.path}"
 
+    def packets(self) -> int:
+        """Media packets sent in the sessions that are open now."""
+        return sum(track.packets for session in self.sessions.values() for track in session.tracks.values())
+
     def seconds(self) -> float:
         """Seconds since the start by the camera's own clock."""
         return (time.monotonic() - self._epoch) * (1 + self.spec.drift_ppm / 1e6)

@@ -51,10 +51,7 @@ class Timeline:
             self._first_received = self._newest_received = self._start = received
             return 0
         media = rtp_time - self._base
-        if self._by_arrival:
-            media = self._smoothed(received)
-        else:
-            media = self._checked(media, received)
+        media = self._smoothed(received) if self._by_arrival else self._checked(media, received)
         if media > self._newest:
             self._newest = media
             self._newest_received = received

@@ -126,10 +126,8 @@ def codec_string(profile: bytes) -> str:
     tier = "H" if profile[0] & 0x20 else "L"
     compatibility = int(f"{int.from_bytes(profile[1:5]):032b}"[::-1], 2)
     constraints = profile[5:11].rstrip(b"\x00")
-    return ".".join(
-        ("hvc1", f"{space}{profile[0] & 0x1F}", f"{compatibility:X}", f"{tier}{profile[11]}")
-        + tuple(f"{value:X}" for value in constraints)
-    )
+    parts = ["hvc1", f"{space}{profile[0] & 0x1F}", f"{compatibility:X}", f"{tier}{profile[11]}"]
+    return ".".join(parts + [f"{value:X}" for value in constraints])
 
 
 def video_format(vps: tuple[bytes, ...], sps: tuple[bytes, ...], pps: tuple[bytes, ...]) -> VideoFormat:

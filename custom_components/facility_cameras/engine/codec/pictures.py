@@ -104,9 +104,7 @@ class PictureBuilder(ABC):
 
     # RTP side -----------------------------------------------------------------------------------------------------
 
-    def packet(
-        self, data: bytes, view: memoryview, start: int, end: int, time: int, marker: bool, now: float
-    ) -> None:
+    def packet(self, data: bytes, view: memoryview, start: int, end: int, time: int, marker: bool, now: float) -> None:
         """Take the payload of the next RTP packet. `time` is its extended RTP time, `now` monotonic seconds."""
         if time != self._time:
             if self.fragment is not None:

@@ -34,8 +34,11 @@ SILENCE_S = 8.0
 GOODBYE_S = 2.0
 #: Packets but no picture to begin with for so long (long groups: C3).
 KEYFRAME_S = 45.0
-#: Smallest payload type that RTCP packets use as their second byte.
-_VIDEO = {"h264": H264Pictures, "h265": H265Pictures, "hevc": H265Pictures}
+_VIDEO: dict[str, type[H264Pictures | H265Pictures]] = {
+    "h264": H264Pictures,
+    "h265": H265Pictures,
+    "hevc": H265Pictures,
+}
 
 
 class Sink(Protocol):
@@ -82,7 +85,7 @@ class Session:
         self._timeout = 60.0
         self._aggregate = ""
         self._public = ""
-        self._playing = False
+        self._early = b""
         self._source = secrets.randbits(32)
         self._video: RtpTrack | None = None
         self._pictures: PictureBuilder | None = None
@@ -111,7 +114,7 @@ class Session:
         else:
             raise CameraError(Cause.BAD_ANSWER, host=self._url.host, port=self._url.port)
         self._started = self._last_media = self._last_alive = self._last_report = now
-        self._playing = True
+        self._early = self._connected().begin_playing()
 
     async def _try_open(self) -> str | None:
         """The whole dialogue once. Returns an address if the camera redirects, None if it plays."""
@@ -307,8 +310,9 @@ class Session:
     def read(self, now: float) -> None:
         """Take all that has arrived since the last read, and do what is due."""
         connection = self._connected()
-        data = connection.begin_playing() if self._playing and not self._seen and connection.early else b""
-        data += connection.read()
+        data = connection.read()
+        if self._early:
+            data, self._early = self._early + data, b""
         if data:
             for track in self._tracks:
                 track.now = now

@@ -122,9 +122,9 @@ class Connection:
         """The next message; frames before it are kept for the demultiplexer."""
         buffer = self._buffer
         while True:
-            while buffer[:1] in (b"\r", b"\n"):
+            while buffer.startswith((b"\r", b"\n")):
                 del buffer[:1]
-            if buffer[:1] == b"$":
+            if buffer.startswith(b"$"):
                 await self._keep_frame()
                 continue
             head_end = find_head(bytes(buffer[: (16 << 10) + 1]))
