@@ -85,8 +85,9 @@ class Camera:
         self.active: dict[str, Entry] = {}
         self._truth, self._burst = truth, burst
         self._listener = Listener(spec.host, spec.rtsp_port, lambda: Connection(self))
-        self._epoch = time.monotonic()
-        self._utc = time.time() - self._epoch
+        # Cameras are not in step: their key pictures come at different times.
+        self._epoch = time.monotonic() - zlib.crc32(spec.name.encode()) % 10_000 / 1000
+        self._utc = time.time() - time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: dict[str, asyncio.Task[None]] = {}
         self._ghosts: list[Session] = []
@@ -149,7 +150,7 @@ class Camera:
         """Prepare the clips, then answer."""
         for spec in self.spec.streams:
             self.streams[spec.path] = await Stream.create(spec, self.spec, self.behaviour)
-        self.restart()
+        self.answer()
         self._run(self._send())
         for habit in self.behaviour.habits:
             self._run(self._practise(habit))
@@ -164,11 +165,9 @@ class Camera:
         for service in self.services:
             await service.close()
 
-    def restart(self) -> None:
-        """The camera has power: begin a new life."""
-        self._epoch = time.monotonic()
-        # Cameras do not start in step: their key pictures come at different times.
-        self._epoch -= zlib.crc32(self.name.encode()) % 10_000 / 1000
+    def answer(self) -> None:
+        """Answer, after `drop` or `deafen` or for the first time."""
+        self.silent = False
         self._listener.open()
 
     def drop(self) -> None:
@@ -183,11 +182,6 @@ class Camera:
         """Swallow everything."""
         self.silent = True
         self._listener.deafen()
-
-    def hear(self) -> None:
-        """Answer again after `deafen`."""
-        self.silent = False
-        self._listener.open()
 
     # What connections tell.
 
