@@ -63,7 +63,8 @@ class OnvifService:
         #: Operations asked for since the start, in order, with how the asker logged in ("", "wsse", "digest").
         self.asked: list[tuple[str, str]] = []
         self._tokens = TokenJudge()
-        self._guard = Guard(spec.username, camera.password, ("md5",), clock, realm=_REALM, lock_after=0)
+        self._clock = clock
+        self._guard = self._new_guard()
         app = web.Application(client_max_size=256 * 1024)
         app.on_response_prepare.append(self._date)
         app.router.add_get(SNAPSHOT_PATH, self._snapshot)
@@ -81,10 +82,12 @@ class OnvifService:
     async def shut(self) -> None:
         """Refuse connections."""
         self._listener.shut()
+        self._drop()
 
     async def deafen(self) -> None:
         """Answer nothing, not even that nobody is there."""
         self._listener.deafen()
+        self._drop()
 
     async def open(self) -> None:
         """Answer again."""
@@ -100,6 +103,19 @@ class OnvifService:
         for name in quirks:
             ONVIF_QUIRKS[name]
         self.quirks, self.habits = quirks, habits_of(quirks)
+
+    def _new_guard(self) -> Guard:
+        return Guard(
+            self._camera.spec.username, self._camera.password, ("md5",), self._clock, realm=_REALM, lock_after=0
+        )
+
+    def _drop(self) -> None:
+        """End the connections that there are."""
+        server = self._runner.server
+        assert server is not None
+        for connection in server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
 
     def _connection(self) -> web.RequestHandler:
         server = self._runner.server
@@ -205,6 +221,8 @@ class OnvifService:
             if self.lock.closed:
                 return False
             self.lock.tried(good=verdict is Verdict.GOOD)
+        if verdict is Verdict.GOOD and self.habits.one_time_nonces:
+            self._guard = self._new_guard()
         return verdict is Verdict.GOOD
 
     def _challenges(self) -> dict[str, str]:

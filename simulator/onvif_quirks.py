@@ -17,6 +17,8 @@ class OnvifHabits:
     logins: frozenset[Literal["wsse", "digest"]] = frozenset(("wsse", "digest"))
     #: How a refusal is told: SOAP fault with the proper code, HTTP 400 without any, HTML 401, a fault that only says so.
     refusal: Literal["fault", "400", "html", "words"] = "fault"
+    #: A nonce of HTTP digest is good for one request, and the refusal of the next does not say "stale".
+    one_time_nonces: bool = False
     #: A refusal tells how many tries are left, and that the account is locked.
     tells_attempts: bool = False
     time_needs_login: bool = False
@@ -72,6 +74,9 @@ ONVIF_QUIRKS: Mapping[str, OnvifQuirk] = {
     "O8": _quirk("addresses of streams hold user and password, unquoted", stream="login"),
     "O9": _quirk("WS-Security only", logins=frozenset(("wsse",))),
     "O9-digest": _quirk("HTTP digest only", logins=frozenset(("digest",))),
+    "O9-nonces": _quirk(
+        "HTTP digest only, a nonce lasts one request", logins=frozenset(("digest",)), one_time_nonces=True
+    ),
     "O9-400": _quirk("HTTP digest only, WS-Security is answered 400", refusal="400", logins=frozenset(("digest",))),
     "O9-html": _quirk("a refusal is a web page", refusal="html"),
     "O9-words": _quirk("WS-Security only, refused without the code", refusal="words", logins=frozenset(("wsse",))),

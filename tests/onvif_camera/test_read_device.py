@@ -161,14 +161,14 @@ async def test_o8_a_login_inside_the_address_is_left_out(start_camera: StartCame
     ]
 
 
-@pytest.mark.parametrize("quirk", ["O9", "O9-digest", "O9-400", "O9-html", "O9-words"])
+@pytest.mark.parametrize("quirk", ["O9", "O9-digest", "O9-nonces", "O9-400", "O9-html", "O9-words"])
 async def test_o9_one_way_to_log_in(start_camera: StartCamera, quirk: str) -> None:
     started = await start_camera(quirk)
     assert (await started.read()).serial
     assert started.service.lock.failures == 0
 
 
-@pytest.mark.parametrize("quirk", ["O9", "O9-digest", "O9-400", "O9-html", "O9-words"])
+@pytest.mark.parametrize("quirk", ["O9", "O9-digest", "O9-nonces", "O9-400", "O9-html", "O9-words"])
 async def test_o9_a_wrong_password_however_it_is_told(start_camera: StartCamera, quirk: str) -> None:
     started = await start_camera(quirk)
     with pytest.raises(OnvifError) as caught:

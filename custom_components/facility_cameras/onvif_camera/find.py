@@ -75,7 +75,7 @@ async def _ask_time(http: CameraHttp, address: Address) -> Found:
     paths = dict.fromkeys((address.path, DEVICE_PATH))
     for path in paths:
         client = await open_service(http, address, Service.DEVICE, path)
-        reply = await client.ask_raw("GetSystemDateAndTime", None, sign=False)
+        reply = await client.ask("GetSystemDateAndTime", None, sign=False)
         http_offset = http_clock_offset(reply) or 0.0
         try:
             offset = clock_offset(read_answer(reply), reply)

@@ -9,13 +9,12 @@ from contextlib import suppress
 from enum import Enum
 from urllib.parse import quote
 
-from ..engine.rtsp.auth import Authenticator
 from .address import Address
 from .answer import Element, FaultedError, NotSoapError, RefusedError, read_answer
 from .errors import OnvifCause, OnvifError
 from .find import Found
 from .soap import Service, ServiceClient, open_service
-from .transport import CameraHttp, Reply
+from .transport import CameraHttp, HttpLogin, Reply
 
 
 class _Way(Enum):
@@ -34,7 +33,7 @@ class Session:
         self._found = found
         self._login = (username, password)
         self._way = _Way.WS_SECURITY if username else _Way.NONE
-        self._signer = Authenticator(username, password)
+        self._http_login = HttpLogin(username, password)
         self._clients: dict[Service, ServiceClient] = {}
         self._paths: dict[Service, str] = {Service.DEVICE: found.address.path}
         #: Host and port that the camera gives for its services; may be wrong.
@@ -86,7 +85,7 @@ class Session:
     async def ask_time(self) -> tuple[Element, Reply] | None:
         """The camera's time, for those that tell it only to who logs in."""
         client = await self._client(Service.DEVICE)
-        reply = await client.ask_raw("GetSystemDateAndTime", None, sign=self._way is _Way.WS_SECURITY)
+        reply = await client.ask("GetSystemDateAndTime", None, sign=self._way is _Way.WS_SECURITY)
         with suppress(NotSoapError, RefusedError, FaultedError):
             return read_answer(reply), reply
         return None
@@ -106,7 +105,7 @@ class Session:
             raise self._refusal(refusal, OnvifCause.PASSWORD_WRONG) from None
         except RefusedError as error:
             raise self._refusal(error, OnvifCause.PASSWORD_WRONG) from None
-        if not self._signer.used:
+        if not self._http_login.used:
             # Whoever answers this without any login still refused the password a moment ago.
             raise self._refusal(refusal, OnvifCause.PASSWORD_WRONG)
         return answer
@@ -118,7 +117,7 @@ class Session:
 
     async def _ask(self, service: Service, operation: str, parameters: Mapping[str, object] | None) -> Element:
         client = await self._client(service)
-        return read_answer(await client.ask_raw(operation, parameters, sign=self._way is _Way.WS_SECURITY))
+        return read_answer(await client.ask(operation, parameters, sign=self._way is _Way.WS_SECURITY))
 
     async def _client(self, service: Service) -> ServiceClient:
         client = self._clients.get(service)
@@ -132,6 +131,6 @@ class Session:
                 clock_offset_s=self._found.signing_offset_s,
             )
             if self._way is _Way.HTTP_DIGEST:
-                client.sign_http(self._signer)
+                client.log_in_by_http(self._http_login)
             self._clients[service] = client
         return client

@@ -28,14 +28,41 @@ _NOBODY_THERE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.E
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. `date` is the camera's HTTP date ("" if none); `digest` tells that HTTP digest is offered."""
+    """What came back. `date` is the camera's HTTP date ("" if none)."""
 
     status: int
     body: bytes
     date: str = ""
-    digest: bool = False
     #: time.time() in the middle of the request: when the camera looked at its clock, as far as we can tell.
     at: float = 0.0
+
+
+class HttpLogin:
+    """Signs requests of one camera with HTTP digest, never with Basic: that shows the password to whoever answers."""
+
+    def __init__(self, username: str, password: str) -> None:
+        self._authenticator = Authenticator(username, password)
+        self._accepted = False
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was signed yet."""
+        return self._authenticator.used
+
+    def header(self, path: str) -> str | None:
+        """The Authorization of a POST to `path`; None before the camera asked for it."""
+        return self._authenticator.header("POST", path)
+
+    def refused(self, challenges: list[str]) -> bool:
+        """A 401 came. True if signing (again) makes sense: the first time, and later because of a new nonce."""
+        wanted = [value for value in challenges if _is_digest(value)]
+        if not wanted:
+            return False
+        return self._authenticator.renewed(wanted) if self._accepted else self._authenticator.challenged(wanted)
+
+    def accepted(self) -> None:
+        """A signed request was let in."""
+        self._accepted = True
 
 
 class CameraHttp:
@@ -59,21 +86,17 @@ class CameraHttp:
         await self._session.close()
 
     async def post(
-        self, address: Address, path: str, body: bytes, headers: Mapping[str, str], signer: Authenticator | None = None
+        self, address: Address, path: str, body: bytes, headers: Mapping[str, str], login: HttpLogin | None = None
     ) -> Reply:
-        """Post once; with a `signer` once more, signed, if HTTP digest is asked for (never Basic: it shows the
-        password to whoever answers). A refusal is a Reply like any other.
-        """
+        """Post once; with a `login` once more, signed, if HTTP digest is asked for. A refusal is a Reply too."""
         url = URL(address.url(path), encoded=True)
-        sent = dict(headers)
-        authorization = signer.header("POST", path) if signer else None
-        if authorization:
-            sent["Authorization"] = authorization
-        reply, challenges = await self._post(address, url, body, sent)
-        if reply.status == 401 and reply.digest and signer:
-            wanted = [value for value in challenges if _is_digest(value)]
-            if signer.challenged(wanted) and (authorization := signer.header("POST", path)):
-                reply, _ = await self._post(address, url, body, {**headers, "Authorization": authorization})
+        authorization = login.header(path) if login else None
+        reply, challenges = await self._post(address, url, body, _signed(headers, authorization))
+        if login and reply.status == 401 and login.refused(challenges):
+            authorization = login.header(path)
+            reply, _ = await self._post(address, url, body, _signed(headers, authorization))
+        if login and authorization and reply.status not in (401, 403):
+            login.accepted()
         return reply
 
     async def _post(
@@ -95,7 +118,6 @@ class CameraHttp:
                     response.status,
                     bytes(content),
                     response.headers.get("Date", ""),
-                    any(_is_digest(value) for value in challenges),
                     (started + answered) / 2,
                 )
                 return reply, challenges
@@ -103,6 +125,10 @@ class CameraHttp:
             raise OnvifError(OnvifCause.NO_ANSWER, **where) from None
         except aiohttp.ClientError as error:
             raise OnvifError(_cause_of(error), **where) from None
+
+
+def _signed(headers: Mapping[str, str], authorization: str | None) -> dict[str, str]:
+    return {**headers, "Authorization": authorization} if authorization else dict(headers)
 
 
 def _is_digest(challenge: str) -> bool:
