@@ -15,7 +15,13 @@ from .errors import OnvifCause, OnvifError
 
 DEVICE_PATH = "/onvif/device_service"
 
-_HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_MAX_URL = 2048
+#: No name ends in a number: that is a mistyped IP address.
+_HOST_NAME = re.compile(
+    r"(?!(.*\.)?(\d+|0[xX][0-9A-Fa-f]*)\.?$)(?=.{1,253}$)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_-]{1,63})*\.?"
+)
+#: Any host will do, even none: it is replaced.
+_CLAIMED_HOST = re.compile(r"[A-Za-z0-9._-]*")
 _LOGIN_IN_URL = re.compile(r"(?i)\b(pass|passwd|password|pwd|user|username)=|_password=")
 
 
@@ -126,6 +132,8 @@ def holds_login(url: str) -> bool:
 
 def _split(claimed: str) -> SplitResult | None:
     """The parts of a URL; None if it is none. A login in it may hold anything (O8: "/", "@", "#", unquoted)."""
+    if len(claimed) > _MAX_URL:
+        return None
     scheme, mark, rest = claimed.strip().partition("://")
     login, at, place = rest.rpartition("@")
     for candidate in (rest, place) if at and ":" in login else (rest,):
@@ -134,7 +142,7 @@ def _split(claimed: str) -> SplitResult | None:
         except ValueError:
             continue
         host, ports = _host_port(parts.netloc)
-        if (_is_ip(host) or _HOST_NAME.fullmatch(host)) and not ports.replace(":", "").strip("0123456789"):
+        if (_is_ip(host) or _CLAIMED_HOST.fullmatch(host)) and not ports.replace(":", "").strip("0123456789"):
             return parts
     return None
 
@@ -156,6 +164,9 @@ def _port_of(netloc: str) -> int | None:
 
 
 def _is_ip(text: str) -> bool:
+    """Without a zone ("%eth0"): such an address means something else on another machine."""
+    if "%" in text:
+        return False
     try:
         ipaddress.ip_address(text)
     except ValueError:

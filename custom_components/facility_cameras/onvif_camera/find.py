@@ -14,6 +14,7 @@ from .transport import CameraHttp
 _AT_ONCE = 4
 #: If no port speaks ONVIF: which of the failures tells most about what to do.
 _TELLING = (
+    OnvifCause.ADDRESS_INVALID,
     OnvifCause.NAME_NOT_FOUND,
     OnvifCause.BAD_ANSWER,
     OnvifCause.NOT_ONVIF,

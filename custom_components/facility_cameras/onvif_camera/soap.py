@@ -15,6 +15,7 @@ import onvif
 from onvif.client import ONVIFService
 from onvif.definition import SERVICES
 from onvif.util import path_isfile
+from zeep.exceptions import Error as ZeepError
 from zeep.settings import Settings
 from zeep.wsdl.utils import etree_to_string
 
@@ -48,7 +49,7 @@ for _service in Service:
 
 
 class _Transport:
-    """What zeep posts through: one camera, one path, our bounds. Remembers the last reply."""
+    """What zeep posts through: one camera, one path, our bounds."""
 
     def __init__(self, http: CameraHttp, address: Address, path: str) -> None:
         self._http = http
@@ -80,7 +81,7 @@ class ServiceClient:
         call = getattr(self._service, operation if sign else f"authless_{operation}")
         try:
             return cast("Reply", await call(dict(parameters or {})))
-        except onvif.ONVIFError as error:
+        except (onvif.ONVIFError, ZeepError) as error:
             raise FaultedError(type(error).__name__) from None
 
     def log_in_by_http(self, login: HttpLogin) -> None:

@@ -137,6 +137,8 @@ def _is_digest(challenge: str) -> bool:
 
 def _cause_of(error: aiohttp.ClientError) -> OnvifCause:
     match error:
+        case aiohttp.InvalidURL():
+            return OnvifCause.ADDRESS_INVALID
         case aiohttp.ClientConnectorDNSError():
             return OnvifCause.NAME_NOT_FOUND
         case aiohttp.ClientConnectorError(os_error=socket.gaierror()):
