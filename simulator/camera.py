@@ -67,6 +67,7 @@ class Camera:
             self.spec.schemes,
             time.monotonic,
             qop=self.behaviour.qop,
+            sloppy=self.behaviour.sloppy_challenge,
             nonce_seconds=self.behaviour.nonce_seconds,
             lock_after=spec.lock_after,
             lock_seconds=spec.lock_seconds,
@@ -93,6 +94,7 @@ class Camera:
         self._ghosts: list[Session] = []
         self._wake = asyncio.Event()
         self._dripped = 0.0
+        self._asked = 0.0
 
     @property
     def name(self) -> str:
@@ -265,6 +267,11 @@ class Camera:
             for connection in tuple(self.connections):
                 if now - connection.born > most_age:
                     connection.close()
+        if self.behaviour.asks and now - self._asked >= 2:
+            self._asked = now
+            for connection in self.connections:
+                if connection.sessions:
+                    connection.ask()
         if self.slow and now - self._dripped >= 1:
             self._dripped = now
             for connection in self.connections:

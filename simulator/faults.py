@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+import random
 import time
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,12 @@ async def _fast(camera: Camera) -> None:
 
 async def _leap(camera: Camera, settings: Settings) -> None:
     camera.media.leap += float(settings["by"])
+
+
+async def _renumber(camera: Camera, _: Settings) -> None:
+    for session in camera.sessions.values():
+        for track in session.tracks.values():
+            track.sequence = random.getrandbits(16)
 
 
 async def _cut(camera: Camera, _: Settings) -> None:
@@ -189,6 +196,7 @@ FAULTS: dict[str, Fault] = {
     "garbage": Fault("rubbish between the packets (TCP)", *_flag("garbage")),
     "loss": Fault("packets are lost", _loss, _no_loss, {"share": 0.02}),
     "leap": Fault("RTP time leaps by so many seconds", _leap, None, {"by": 300}),
+    "renumber": Fault("sequence numbers begin anew", _renumber),
     "cut": Fault("every connection is closed, new ones are taken", _cut),
     "busy": Fault("no session is left: nobody may set up a new one", _busy, _free),
     "no_stream": Fault("404 for every path", _no_stream, _stream),

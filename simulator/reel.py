@@ -1,9 +1,9 @@
 """Clips ready to be sent: packetised, and shared by all cameras of this process that play the same."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 import functools
+import threading
 import weakref
 
 from .clip import AudioClip, Shot, audio, load
@@ -11,7 +11,7 @@ from .packets import Loop, Style, audio_loop, video_loop
 from .spec import AudioCodec, VideoCodec
 
 #: Clips that are encoded at the same time; each takes one thread.
-_ENCODERS = ThreadPoolExecutor(2, "clip")
+_ENCODERS = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -36,15 +36,16 @@ _reels: weakref.WeakValueDictionary[tuple[Shot, Style], Reel] = weakref.WeakValu
 
 async def video_reel(shot: Shot, style: Style) -> Reel:
     """The reel of a clip; the clip is encoded if it never was."""
-    return await asyncio.get_running_loop().run_in_executor(_ENCODERS, _video_reel, shot, style)
+    return await asyncio.to_thread(_video_reel, shot, style)
 
 
 def _video_reel(shot: Shot, style: Style) -> Reel:
-    reel = _reels.get((shot, style))
-    if reel is None:
-        clip = load(shot)
-        reel = _reels.setdefault((shot, style), Reel(clip.codec, clip.sets, video_loop(clip, style)))
-    return reel
+    with _ENCODERS:
+        reel = _reels.get((shot, style))
+        if reel is None:
+            clip = load(shot)
+            reel = _reels.setdefault((shot, style), Reel(clip.codec, clip.sets, video_loop(clip, style)))
+        return reel
 
 
 @functools.cache
