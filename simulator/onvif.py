@@ -54,7 +54,7 @@ class OnvifService:
     """One camera's ONVIF service."""
 
     def __init__(self, camera: Camera, host: str, port: int, clock: Callable[[], float]) -> None:
-        """Take the port; 0 is one that the system chooses. OSError if it is taken."""
+        """Nothing is taken yet; port 0 is one that the system will choose."""
         spec = camera.spec
         self._camera = camera
         self.quirks: tuple[str, ...] = tuple(name for name in spec.quirks if name in ONVIF_QUIRKS)
@@ -72,10 +72,15 @@ class OnvifService:
         app.router.add_post("/{path:.*}", self._post)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         self._listener = Listener(host, port, self._connection)
-        self.host, self.port = host, self._listener.port
+        self.host = host
+
+    @property
+    def port(self) -> int:
+        """The port, once it answers."""
+        return self._listener.port
 
     async def start(self) -> None:
-        """Answer."""
+        """Answer. OSError if the port is taken."""
         await self._runner.setup()
         self._listener.open()
 
@@ -266,5 +271,9 @@ async def serve(camera: Camera, host: str | None = None, port: int | None = None
     service = OnvifService(
         camera, spec.host if host is None else host, spec.http_port or 0 if port is None else port, time.monotonic
     )
-    await service.start()
+    try:
+        await service.start()
+    except OSError:
+        await service.close()
+        raise
     return service

@@ -5,6 +5,7 @@ import base64
 from datetime import UTC, datetime, timedelta
 import hashlib
 from pathlib import Path
+import socket
 import sys
 
 import aiohttp
@@ -12,6 +13,7 @@ import pytest
 
 from custom_components.facility_cameras.onvif_camera import OnvifCause, OnvifError, transport
 from simulator.onvif_quirks import ONVIF_QUIRKS
+from simulator.spec import CameraSpec
 from tests.onvif_cameras import JPEG, StartCamera, Started
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
@@ -136,6 +138,14 @@ async def test_gone_deaf_and_back(start_camera: StartCamera, monkeypatch: pytest
         assert caught.value.cause is cause
         await started.service.open()
         assert (await started.read()).serial
+
+
+async def test_a_taken_port(start_camera: StartCamera) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(OSError, match="in use"):
+            await start_camera(spec=CameraSpec(name="Gate", http_port=taken.getsockname()[1]))
 
 
 _WHOLE = """
