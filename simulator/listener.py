@@ -18,17 +18,20 @@ class Listener:
     """Accepts connections and makes a protocol for each."""
 
     def __init__(self, host: str, port: int, factory: Callable[[], asyncio.Protocol]) -> None:
-        """Take the port; 0 is one that the system chooses. OSError if it is taken."""
+        """Nothing is taken yet; port 0 is one that the system will choose."""
         self._factory = factory
-        # Bound but never listening: keeps the port ours while it is closed.
-        self._reserve = _bind(host, port)
-        self.host, self.port = host, int(self._reserve.getsockname()[1])
+        self.host, self.port = host, port
+        self._reserve: socket.socket | None = None
         self._socket: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
         self._fillers: list[socket.socket] = []
 
     def open(self) -> None:
-        """Answer connections."""
+        """Answer connections. OSError if the port is taken by somebody else."""
+        if self._reserve is None:
+            # Bound but never listening: keeps the port ours while it is closed.
+            self._reserve = _bind(self.host, self.port)
+            self.port = int(self._reserve.getsockname()[1])
         for filler in self._fillers:
             filler.close()
         self._fillers = []
@@ -64,7 +67,9 @@ class Listener:
     def close(self) -> None:
         """Give the port back."""
         self.shut()
-        self._reserve.close()
+        if self._reserve is not None:
+            self._reserve.close()
+            self._reserve = None
 
     def _stop(self) -> None:
         if self._task is not None:
