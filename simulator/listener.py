@@ -23,7 +23,7 @@ class Listener:
         self.host, self.port = host, port
         self._reserve: socket.socket | None = None
         self._socket: socket.socket | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._answering: set[asyncio.Task[object]] = set()
         self._fillers: list[socket.socket] = []
 
     def open(self) -> None:
@@ -38,16 +38,15 @@ class Listener:
         if self._socket is None:
             self._socket = _bind(self.host, self.port)
         self._socket.listen(_BACKLOG)
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._accept(self._socket))
+        asyncio.get_running_loop().add_reader(self._socket, self._accept, self._socket)
 
     def shut(self) -> None:
         """Refuse connections."""
-        self._stop()
         for filler in self._fillers:
             filler.close()
         self._fillers = []
         if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
 
@@ -55,7 +54,7 @@ class Listener:
         """Answer nothing, not even that nobody is there."""
         if self._socket is None:
             return
-        self._stop()
+        asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.listen(0)
         for _ in range(_FILLERS):
             filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -71,20 +70,18 @@ class Listener:
             self._reserve.close()
             self._reserve = None
 
-    def _stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-
-    async def _accept(self, listening: socket.socket) -> None:
+    def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            try:
-                sock, _ = await loop.sock_accept(listening)
-            except ConnectionError:
-                continue
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.connect_accepted_socket(self._factory, sock)
+        try:
+            sock, _ = listening.accept()
+        except BlockingIOError, ConnectionError:
+            # Whoever came is gone again.
+            return
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        task = loop.create_task(loop.connect_accepted_socket(self._factory, sock))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
 
 
 def _bind(host: str, port: int) -> socket.socket:
