@@ -9,11 +9,19 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from yarl import URL
+
 from .errors import OnvifCause, OnvifError
 
 DEVICE_PATH = "/onvif/device_service"
 
-_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?\.?")
+_MAX_URL = 2048
+#: No name ends in a number: that is a mistyped IP address.
+_HOST_NAME = re.compile(
+    r"(?!(.*\.)?(\d+|0[xX][0-9A-Fa-f]*)\.?$)(?=.{1,253}$)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_-]{1,63})*\.?"
+)
+#: Any host will do, even none: it is replaced.
+_CLAIMED_HOST = re.compile(r"[A-Za-z0-9._-]*")
 _LOGIN_IN_URL = re.compile(r"(?i)\b(pass|passwd|password|pwd|user|username)=|_password=")
 
 
@@ -56,17 +64,28 @@ def parse_address(text: str, port: int | None = None) -> Address:
         raise OnvifError(OnvifCause.ADDRESS_INVALID)
     if scheme and typed_port is None and port is None:
         port = 443 if scheme == "https" else 80
-    path = parts.path if scheme and parts.path.strip("/") else DEVICE_PATH
+    path = (path_of(text) if scheme else None) or DEVICE_PATH
     host = _normal_ip(host) if _is_ip(host) else host.removesuffix(".").lower()
     return Address(host, _checked(port if typed_port is None else typed_port), scheme == "https", path)
 
 
 def path_of(claimed: str) -> str | None:
-    """Path and query of a URL that a camera claims for a service; None if there is nothing to use."""
+    """Path and query of a URL that a camera claims for a service, as they go over the line; None if there is nothing
+    to use.
+    """
     parts = _split(claimed)
     if parts is None or not parts.path.strip("/"):
         return None
-    return urlunsplit(("", "", parts.path, parts.query, ""))
+    try:
+        return URL(urlunsplit(("http", "host", parts.path, parts.query, ""))).raw_path_qs
+    except ValueError:
+        return None
+
+
+def netloc_of(claimed: str) -> str:
+    """Host and port of a URL that a camera claims, without credentials; "" if there is none."""
+    parts = _split(claimed)
+    return "" if parts is None else parts.netloc.rpartition("@")[2].lower()
 
 
 def stream_url(claimed: str, address: Address, rtsp_port: int) -> str | None:
@@ -90,19 +109,20 @@ def needs_rtsp_port(claimed: str, address: Address) -> bool:
     return parts is not None and _port_of(parts.netloc) in (None, 80, address.port)
 
 
-def snapshot_url(claimed: str, address: Address) -> str | None:
+def snapshot_url(claimed: str, address: Address, claimed_by_services: str) -> str | None:
     """The snapshot's URL with the host in use and without credentials; None if it is no HTTP URL.
 
-    The claimed port is kept where the camera knows its own host; otherwise the port that worked is taken.
+    Another port than that of the ONVIF services is kept, where the camera knows its own host. `claimed_by_services` is
+    the host and port that the camera gave for those: the same here means the address in use.
     """
     parts = _split(claimed)
     if parts is None or parts.scheme.lower() not in ("http", "https"):
         return None
     path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-    if _host_of(parts.netloc) != address.host:
+    host, _ = _host_port(parts.netloc)
+    if netloc_of(claimed) == claimed_by_services or host.lower() != address.host:
         return address.url(path)
-    secure = parts.scheme.lower() == "https"
-    return Address(address.host, _port_of(parts.netloc), secure).url(path)
+    return Address(address.host, _port_of(parts.netloc), parts.scheme.lower() == "https").url(path)
 
 
 def holds_login(url: str) -> bool:
@@ -111,10 +131,20 @@ def holds_login(url: str) -> bool:
 
 
 def _split(claimed: str) -> SplitResult | None:
-    try:
-        return urlsplit(claimed.strip())
-    except ValueError:
+    """The parts of a URL; None if it is none. A login in it may hold anything (O8: "/", "@", "#", unquoted)."""
+    if len(claimed) > _MAX_URL:
         return None
+    scheme, mark, rest = claimed.strip().partition("://")
+    login, at, place = rest.rpartition("@")
+    for candidate in (rest, place) if at and ":" in login else (rest,):
+        try:
+            parts = urlsplit(f"{scheme}{mark}{candidate}")
+        except ValueError:
+            continue
+        host, ports = _host_port(parts.netloc)
+        if (_is_ip(host) or _CLAIMED_HOST.fullmatch(host)) and not ports.replace(":", "").strip("0123456789"):
+            return parts
+    return None
 
 
 def _host_port(netloc: str) -> tuple[str, str]:
@@ -127,10 +157,6 @@ def _host_port(netloc: str) -> tuple[str, str]:
     return host, ports
 
 
-def _host_of(netloc: str) -> str:
-    return _host_port(netloc)[0].lower()
-
-
 def _port_of(netloc: str) -> int | None:
     """The port; of doubled ones (":80:554", ":8106:8106") the last."""
     last = _host_port(netloc)[1].rpartition(":")[2]
@@ -138,6 +164,9 @@ def _port_of(netloc: str) -> int | None:
 
 
 def _is_ip(text: str) -> bool:
+    """Without a zone ("%eth0"): such an address means something else on another machine."""
+    if "%" in text:
+        return False
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -2,7 +2,7 @@
 
 Elements are found by their local name, so undeclared or unexpected prefixes do no harm; bytes that are no text are
 replaced; a bare "&" in a URL is mended. Documents with a DTD, too many elements or too deep ones are refused.
-Promise: any bytes end in an Element, `Refused`, `Faulted` or `NotSoap`, in time and memory linear in their length.
+Promise: any bytes end in an Element, `RefusedError`, `FaultedError` or `NotSoapError`, in time and memory linear in their length.
 """
 
 from collections.abc import Iterator
@@ -33,12 +33,12 @@ _ATTEMPTS = re.compile(
 )
 
 
-class NotSoap(Exception):  # noqa: N818 - an outcome that is always caught
+class NotSoapError(Exception):
     """What answered speaks no SOAP here."""
 
 
 @dataclass
-class Refused(Exception):  # noqa: N818 - an outcome that is always caught
+class RefusedError(Exception):
     """The login was not accepted, or one is wanted. `attempts` is what the camera says is left, "" mostly."""
 
     locked: bool = False
@@ -46,7 +46,7 @@ class Refused(Exception):  # noqa: N818 - an outcome that is always caught
 
 
 @dataclass
-class Faulted(Exception):  # noqa: N818 - an outcome that is always caught
+class FaultedError(Exception):
     """The camera understood and says no. `reason` is its own words, shortened, and may be shown."""
 
     reason: str
@@ -85,24 +85,24 @@ class Element:
 
 
 def read_answer(reply: Reply) -> Element:
-    """The body's element (`GetProfilesResponse`). Raises NotSoap, Refused or Faulted."""
+    """The body's element (`GetProfilesResponse`). Raises NotSoapError, RefusedError or FaultedError."""
     body = _body(reply.body)
     if body is None:
         if reply.status in (401, 403):
-            raise Refused
-        raise NotSoap(f"HTTP {reply.status}")
+            raise RefusedError
+        raise NotSoapError(f"HTTP {reply.status}")
     fault = body.first("Fault")
     if fault is not None or reply.status in (401, 403):
         words = "" if fault is None else fault.whole_text()
         if reply.status in (401, 403) or _REFUSAL.search(words) or _LOCKED.search(words):
             attempts = _ATTEMPTS.search(words)
             left = "" if attempts is None else attempts[1] or attempts[2]
-            raise Refused(locked=bool(_LOCKED.search(words)) and left in ("", "0"), attempts=left)
+            raise RefusedError(locked=bool(_LOCKED.search(words)) and left in ("", "0"), attempts=left)
         reason = "" if fault is None else fault.text("Reason", "Text") or fault.text("faultstring") or words
-        raise Faulted(reason[:_MAX_REASON] or f"HTTP {reply.status}")
+        raise FaultedError(reason[:_MAX_REASON] or f"HTTP {reply.status}")
     answer = next(iter(body.children), None)
     if answer is None:
-        raise Faulted("empty answer")
+        raise FaultedError("empty answer")
     return answer
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .address import DEVICE_PATH, Address
-from .answer import Faulted, NotSoap, Refused, read_answer
+from .answer import FaultedError, NotSoapError, RefusedError, read_answer
 from .clock import clock_offset, http_clock_offset
 from .errors import OnvifCause, OnvifError
 from .soap import Service, open_service
@@ -14,6 +14,7 @@ from .transport import CameraHttp
 _AT_ONCE = 4
 #: If no port speaks ONVIF: which of the failures tells most about what to do.
 _TELLING = (
+    OnvifCause.ADDRESS_INVALID,
     OnvifCause.NAME_NOT_FOUND,
     OnvifCause.BAD_ANSWER,
     OnvifCause.NOT_ONVIF,
@@ -75,17 +76,17 @@ async def _ask_time(http: CameraHttp, address: Address) -> Found:
     paths = dict.fromkeys((address.path, DEVICE_PATH))
     for path in paths:
         client = await open_service(http, address, Service.DEVICE, path)
-        reply = await client.ask_raw("GetSystemDateAndTime", None, sign=False)
+        reply = await client.ask("GetSystemDateAndTime", None, sign=False)
         http_offset = http_clock_offset(reply) or 0.0
         try:
             offset = clock_offset(read_answer(reply), reply)
-        except NotSoap:
+        except NotSoapError:
             continue
-        except Refused:
+        except RefusedError:
             # A SOAP fault tells that this is ONVIF; a bare 401 may come from any web server.
             sure = b"Envelope" in reply.body
             return Found(replace(address, path=path), sure, None, http_offset)
-        except Faulted:
+        except FaultedError:
             offset = None
         return Found(replace(address, path=path), True, offset, http_offset if offset is None else offset)
     raise OnvifError(OnvifCause.NOT_ONVIF, host=address.host, port=str(address.port))

@@ -1,11 +1,12 @@
 """The streams a camera offers: profiles of Media2 if it has that, else of Media1 (CAMERAS.md O6), and their URLs (O7)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from .address import needs_rtsp_port, snapshot_url, stream_url
-from .answer import Element, Faulted
+from .answer import Element, FaultedError
 from .device import Profile
+from .errors import OnvifCause, OnvifError
 from .session import Session
 from .soap import Service
 
@@ -13,27 +14,46 @@ from .soap import Service
 MAX_PROFILES = 128
 _MAX_NAME = 100
 _CODECS = {"H264": "h264", "H265": "h265", "HEVC": "h265", "JPEG": "jpeg", "MJPEG": "jpeg", "MPEG4": "mpeg4"}
-#: Where Media services are if the camera does not say.
-USUAL_MEDIA_PATHS = ("/onvif/media_service", "/onvif/Media", "/onvif/media", "/onvif/device_service")
+#: Where Media1 is if the camera does not say, or says it wrong (O4).
+_USUAL_PATHS = ("/onvif/media_service", "/onvif/Media", "/onvif/media", "/onvif/device_service")
 #: More is a misprint (O17: 2147483647).
 _MOST = {"width": 16_384, "height": 16_384, "fps": 240, "kbps": 1_000_000}
 
 
-async def read_profiles(session: Session) -> tuple[Service, list[Profile]]:
-    """The profiles with a stream, in the camera's order, and the service they came from. Raises OnvifError."""
-    for service in (Service.MEDIA2, Service.MEDIA):
-        if service not in session.paths:
-            continue
-        parameters = {"Type": ["All"]} if service is Service.MEDIA2 else None
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Profiles with a stream, in the camera's order, and where they came from. `trouble` is why there are none."""
+
+    service: Service
+    profiles: tuple[Profile, ...] = ()
+    trouble: str = ""
+
+
+async def read_profiles(session: Session, media2: str | None, media1: str | None) -> Offer:
+    """Ask Media2 and Media1 at the paths that the camera claims for them, Media1 also at usual ones. Raises OnvifError."""
+    places = [(Service.MEDIA2, media2)] if media2 else []
+    places += [(Service.MEDIA, path) for path in dict.fromkeys((media1, *_USUAL_PATHS)) if path]
+    offer = Offer(Service.MEDIA)
+    for service, path in places:
+        session.place(service, path)
         try:
-            answer = await session.ask(service, "GetProfiles", parameters)
-        except Faulted:
-            continue
-        read = read_media2 if service is Service.MEDIA2 else read_media1
-        profiles = await _with_streams(session, service, read(answer))
-        if profiles:
-            return service, profiles
-    return Service.MEDIA, []
+            offer = await _read_offer(session, service)
+        except OnvifError as error:
+            if error.cause is not OnvifCause.BAD_ANSWER:
+                raise
+            offer = Offer(service, trouble=error.placeholders["reason"])
+        if offer.profiles or (service is Service.MEDIA and not offer.trouble):
+            break
+    return offer
+
+
+async def _read_offer(session: Session, service: Service) -> Offer:
+    try:
+        answer = await session.ask(service, "GetProfiles", {"Type": ["All"]} if service is Service.MEDIA2 else None)
+    except FaultedError as error:
+        return Offer(service, trouble=error.reason)
+    read = read_media2 if service is Service.MEDIA2 else read_media1
+    return Offer(service, await _with_streams(session, service, read(answer)))
 
 
 def preselect(profiles: Sequence[Profile]) -> Profile:
@@ -68,11 +88,11 @@ def read_media2(answer: Element) -> list[Profile]:
 async def read_snapshot_url(session: Session, service: Service, profile: Profile) -> str:
     """Where the camera hands out a still of this profile; "" if nowhere. Raises OnvifError for the connection."""
     answer = await session.ask_if_allowed(service, "GetSnapshotUri", {"ProfileToken": profile.token})
-    claimed = "" if answer is None else answer.text("MediaUri", "Uri") or answer.text("Uri")
-    return snapshot_url(claimed, session.address) or ""
+    claimed = "" if answer is None else _uri(session, answer)
+    return snapshot_url(claimed, session.address, session.claimed_netloc) or ""
 
 
-async def _with_streams(session: Session, service: Service, profiles: list[Profile]) -> list[Profile]:
+async def _with_streams(session: Session, service: Service, profiles: list[Profile]) -> tuple[Profile, ...]:
     """Ask for each stream's URL, one after the other; profiles without are left out."""
     rtsp_port: int | None = None
     found = []
@@ -84,15 +104,21 @@ async def _with_streams(session: Session, service: Service, profiles: list[Profi
             parameters = {"StreamSetup": setup, "ProfileToken": profile.token}
         try:
             answer = await session.ask(service, "GetStreamUri", parameters)
-        except Faulted:
+        except FaultedError:
             continue
-        claimed = answer.text("MediaUri", "Uri") or answer.text("Uri")
+        claimed = _uri(session, answer)
         if rtsp_port is None and needs_rtsp_port(claimed, session.address):
             rtsp_port = await _rtsp_port(session)
         url = stream_url(claimed, session.address, rtsp_port or 554)
         if url is not None:
             found.append(replace(profile, stream_url=url))
-    return found
+    return tuple(found)
+
+
+def _uri(session: Session, answer: Element) -> str:
+    """The address in an answer of Media1 or Media2; blanks in it are kept."""
+    found = answer.first("MediaUri", "Uri") or answer.first("Uri")
+    return "" if found is None else session.without_login(found.content.strip())
 
 
 async def _rtsp_port(session: Session) -> int:

@@ -7,14 +7,14 @@ if that is refused too nothing more is sent. A refusal of something that is mere
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
+from urllib.parse import quote
 
-from ..engine.rtsp.auth import Authenticator
 from .address import Address
-from .answer import Element, Faulted, NotSoap, Refused, read_answer
+from .answer import Element, FaultedError, NotSoapError, RefusedError, read_answer
 from .errors import OnvifCause, OnvifError
 from .find import Found
 from .soap import Service, ServiceClient, open_service
-from .transport import CameraHttp, Reply
+from .transport import CameraHttp, HttpLogin, Reply
 
 
 class _Way(Enum):
@@ -26,36 +26,51 @@ class _Way(Enum):
 
 
 class Session:
-    """The services of one camera. `paths` are where they are; the device service's is known from the start."""
+    """The services of one camera. The device service's path is known from the start, the others' by `place`."""
 
     def __init__(self, http: CameraHttp, found: Found, username: str, password: str) -> None:
         self._http = http
         self._found = found
         self._login = (username, password)
         self._way = _Way.WS_SECURITY if username else _Way.NONE
-        self._signer = Authenticator(username, password)
+        self._http_login = HttpLogin(username, password)
         self._clients: dict[Service, ServiceClient] = {}
-        self.paths: dict[Service, str] = {Service.DEVICE: found.address.path}
+        self._paths: dict[Service, str] = {Service.DEVICE: found.address.path}
+        #: Host and port that the camera gives for its services; may be wrong.
+        self.claimed_netloc = ""
 
     @property
     def address(self) -> Address:
         """The one in use."""
         return self._found.address
 
+    def place(self, service: Service, path: str) -> None:
+        """Ask this service at `path` from now on."""
+        self._paths[service] = path
+        self._clients.pop(service, None)
+
+    def without_login(self, url: str) -> str:
+        """The URL without our own login before the host, which cameras also write there unquoted (CAMERAS.md O8)."""
+        username, password = self._login
+        for login in (f"{username}:{password}@", f"{quote(username, safe='')}:{quote(password, safe='')}@"):
+            url = url.replace(f"://{login}", "://", 1)
+        return url
+
     async def ask(self, service: Service, operation: str, parameters: Mapping[str, object] | None = None) -> Element:
-        """The answer. Raises OnvifError for connection and login, Faulted where the camera says no otherwise."""
+        """The answer. Raises OnvifError for connection and login, FaultedError where the camera says no otherwise."""
         try:
             return await self._ask(service, operation, parameters)
-        except NotSoap as error:
+        except NotSoapError as error:
             # Who answers HTML or "400" to a signed request often means the login (O9).
             if self._way is not _Way.WS_SECURITY or str(error) != "HTTP 400":
-                raise self.error(OnvifCause.NOT_ONVIF) from None
-            refusal = Refused()
-        except Refused as error:
+                cause = OnvifCause.BAD_ANSWER if self._found.sure else OnvifCause.NOT_ONVIF
+                raise self.error(cause, reason=str(error)) from None
+            refusal = RefusedError()
+        except RefusedError as error:
             refusal = error
         if self._way is _Way.NONE:
             raise self._refusal(refusal, OnvifCause.PASSWORD_MISSING)
-        if self._way is _Way.HTTP_DIGEST or refusal.locked:
+        if self._way is _Way.HTTP_DIGEST or refusal.locked or refusal.attempts == "1":
             raise self._refusal(refusal, OnvifCause.PASSWORD_WRONG)
         return await self._try_http_digest(service, operation, parameters, refusal)
 
@@ -63,15 +78,15 @@ class Session:
         self, service: Service, operation: str, parameters: Mapping[str, object] | None = None
     ) -> Element | None:
         """The answer, or None if the camera says no in whatever way. Raises OnvifError for the connection only."""
-        with suppress(NotSoap, Refused, Faulted):
+        with suppress(NotSoapError, RefusedError, FaultedError):
             return await self._ask(service, operation, parameters)
         return None
 
     async def ask_time(self) -> tuple[Element, Reply] | None:
         """The camera's time, for those that tell it only to who logs in."""
         client = await self._client(Service.DEVICE)
-        reply = await client.ask_raw("GetSystemDateAndTime", None, sign=self._way is _Way.WS_SECURITY)
-        with suppress(NotSoap, Refused, Faulted):
+        reply = await client.ask("GetSystemDateAndTime", None, sign=self._way is _Way.WS_SECURITY)
+        with suppress(NotSoapError, RefusedError, FaultedError):
             return read_answer(reply), reply
         return None
 
@@ -80,29 +95,29 @@ class Session:
         return OnvifError(cause, host=self.address.host, port=str(self.address.port), **placeholders)
 
     async def _try_http_digest(
-        self, service: Service, operation: str, parameters: Mapping[str, object] | None, refusal: Refused
+        self, service: Service, operation: str, parameters: Mapping[str, object] | None, refusal: RefusedError
     ) -> Element:
         self._way = _Way.HTTP_DIGEST
         self._clients.clear()
         try:
             answer = await self._ask(service, operation, parameters)
-        except NotSoap:
+        except NotSoapError:
             raise self._refusal(refusal, OnvifCause.PASSWORD_WRONG) from None
-        except Refused as error:
+        except RefusedError as error:
             raise self._refusal(error, OnvifCause.PASSWORD_WRONG) from None
-        if not self._signer.used:
+        if not self._http_login.used:
             # Whoever answers this without any login still refused the password a moment ago.
             raise self._refusal(refusal, OnvifCause.PASSWORD_WRONG)
         return answer
 
-    def _refusal(self, refusal: Refused, cause: OnvifCause) -> OnvifError:
+    def _refusal(self, refusal: RefusedError, cause: OnvifCause) -> OnvifError:
         if refusal.locked:
             cause = OnvifCause.ACCOUNT_LOCKED
         return self.error(cause, user=self._login[0], attempts=refusal.attempts)
 
     async def _ask(self, service: Service, operation: str, parameters: Mapping[str, object] | None) -> Element:
         client = await self._client(service)
-        return read_answer(await client.ask_raw(operation, parameters, sign=self._way is _Way.WS_SECURITY))
+        return read_answer(await client.ask(operation, parameters, sign=self._way is _Way.WS_SECURITY))
 
     async def _client(self, service: Service) -> ServiceClient:
         client = self._clients.get(service)
@@ -111,11 +126,11 @@ class Session:
                 self._http,
                 self.address,
                 service,
-                self.paths[service],
+                self._paths[service],
                 login=self._login,
                 clock_offset_s=self._found.signing_offset_s,
             )
             if self._way is _Way.HTTP_DIGEST:
-                client.sign_http(self._signer)
+                client.log_in_by_http(self._http_login)
             self._clients[service] = client
         return client

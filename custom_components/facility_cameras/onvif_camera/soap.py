@@ -15,13 +15,13 @@ import onvif
 from onvif.client import ONVIFService
 from onvif.definition import SERVICES
 from onvif.util import path_isfile
+from zeep.exceptions import Error as ZeepError
 from zeep.settings import Settings
 from zeep.wsdl.utils import etree_to_string
 
-from ..engine.rtsp.auth import Authenticator
 from .address import Address
-from .answer import Element, Faulted, read_answer
-from .transport import CameraHttp, Reply
+from .answer import FaultedError
+from .transport import CameraHttp, HttpLogin, Reply
 
 _LIBRARY_WSDL = Path(onvif.__file__).parent / "wsdl"
 #: The library has no Media2: this is ours, with the three requests we make.
@@ -49,19 +49,19 @@ for _service in Service:
 
 
 class _Transport:
-    """What zeep posts through: one camera, one path, our bounds. Remembers the last reply."""
+    """What zeep posts through: one camera, one path, our bounds."""
 
     def __init__(self, http: CameraHttp, address: Address, path: str) -> None:
         self._http = http
         self._address = address
         self._path = path
         self.cache: object = None
-        #: Signs HTTP digest if given.
-        self.signer: Authenticator | None = None
+        #: Answers HTTP digest challenges if given.
+        self.login: HttpLogin | None = None
 
     async def post_xml(self, _address: str, envelope: object, headers: Mapping[str, str]) -> Reply:
         body = cast("bytes", cast("Any", etree_to_string)(envelope))
-        return await self._http.post(self._address, self._path, body, headers, self.signer)
+        return await self._http.post(self._address, self._path, body, headers, self.login)
 
     async def aclose(self) -> None:
         """The session is not ours to close."""
@@ -74,26 +74,19 @@ class ServiceClient:
         self._service = service
         self._transport = transport
 
-    async def ask(
-        self, operation: str, parameters: Mapping[str, object] | None, *, sign: bool
-    ) -> tuple[Element, Reply]:
-        """The answer's element and its reply. `sign`: with WS-Security. Raises what `read_answer` does, OnvifError
-        for the connection, and Faulted if the library finds that this cannot be asked.
+    async def ask(self, operation: str, parameters: Mapping[str, object] | None, *, sign: bool) -> Reply:
+        """The reply, for `read_answer`. `sign`: with WS-Security. Raises OnvifError for the connection, and FaultedError
+        if the library finds that this cannot be asked.
         """
-        reply = await self.ask_raw(operation, parameters, sign=sign)
-        return read_answer(reply), reply
-
-    async def ask_raw(self, operation: str, parameters: Mapping[str, object] | None, *, sign: bool) -> Reply:
-        """Only the reply, unread."""
         call = getattr(self._service, operation if sign else f"authless_{operation}")
         try:
             return cast("Reply", await call(dict(parameters or {})))
-        except onvif.ONVIFError as error:
-            raise Faulted(type(error).__name__) from None
+        except (onvif.ONVIFError, ZeepError) as error:
+            raise FaultedError(type(error).__name__) from None
 
-    def sign_http(self, signer: Authenticator) -> None:
+    def log_in_by_http(self, login: HttpLogin) -> None:
         """From now on answer HTTP digest challenges."""
-        self._transport.signer = signer
+        self._transport.login = login
 
 
 async def open_service(

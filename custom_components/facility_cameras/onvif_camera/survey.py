@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from .address import parse_address, path_of
-from .answer import Element, Faulted
+from .address import netloc_of, parse_address, path_of
+from .answer import Element, FaultedError
 from .clock import clock_offset
 from .device import Device
-from .errors import OnvifCause
+from .errors import OnvifCause, OnvifError
 from .find import Found, find_service
 from .identity import identify, normal_mac
-from .media import USUAL_MEDIA_PATHS, preselect, read_profiles, read_snapshot_url
+from .media import preselect, read_profiles, read_snapshot_url
 from .session import Session
 from .soap import Service
 from .transport import CameraHttp
@@ -22,6 +22,8 @@ _MAX_TEXT = 100
 async def survey(address: str, username: str, password: str, port: int | None, usual_ports: Sequence[int]) -> Device:
     """Read everything. Raises OnvifError."""
     target = parse_address(address, port)
+    if not _can_be_sent(username, password):
+        raise OnvifError(OnvifCause.PASSWORD_WRONG, host=target.host, port=str(target.port or ""), user="")
     async with CameraHttp() as http:
         found = await find_service(http, target, usual_ports if target.port is None else (target.port,))
         return await _read(Session(http, found, username, password), found)
@@ -30,13 +32,14 @@ async def survey(address: str, username: str, password: str, port: int | None, u
 async def _read(session: Session, found: Found) -> Device:
     try:
         about = await session.ask(Service.DEVICE, "GetDeviceInformation")
-    except Faulted:
+    except FaultedError:
         about = Element("")
-    await _find_services(session)
-    service, profiles = await read_profiles(session)
-    if not profiles:
+    offer = await read_profiles(session, *await _find_media(session))
+    if offer.trouble:
+        raise session.error(OnvifCause.BAD_ANSWER, reason=offer.trouble)
+    if not offer.profiles:
         raise session.error(OnvifCause.NO_PROFILES)
-    best = preselect(profiles)
+    best = preselect(offer.profiles)
     maker, model, firmware, serial = (
         _text(about, part) for part in ("Manufacturer", "Model", "FirmwareVersion", "SerialNumber")
     )
@@ -52,25 +55,25 @@ async def _read(session: Session, found: Found) -> Device:
         macs=macs,
         identity=identify(serial, macs, maker=maker, model=model, firmware=firmware),
         clock_offset_s=await _clock_offset(session, found),
-        profiles=tuple(profiles),
+        profiles=offer.profiles,
         best=best,
-        snapshot_url=await read_snapshot_url(session, service, best),
+        snapshot_url=await read_snapshot_url(session, offer.service, best),
     )
 
 
-async def _find_services(session: Session) -> None:
-    """Where the media services are: of what the camera claims only the path is taken (CAMERAS.md O4)."""
+async def _find_media(session: Session) -> tuple[str | None, str | None]:
+    """The paths of Media2 and Media1: of what the camera claims only these are taken (CAMERAS.md O4)."""
     services = await session.ask_if_allowed(Service.DEVICE, "GetServices", {"IncludeCapability": False})
+    paths: dict[str, str | None] = {}
     for listed in () if services is None else services.all("Service"):
-        for service in (Service.MEDIA, Service.MEDIA2):
-            path = path_of(listed.text("XAddr"))
-            if listed.text("Namespace").rstrip("/") == service.namespace and path:
-                session.paths[service] = path
-    if Service.MEDIA2 in session.paths or Service.MEDIA in session.paths:
-        return
-    capabilities = await session.ask_if_allowed(Service.DEVICE, "GetCapabilities", {"Category": "All"})
-    path = None if capabilities is None else path_of(capabilities.text("Capabilities", "Media", "XAddr"))
-    session.paths[Service.MEDIA] = path or USUAL_MEDIA_PATHS[0]
+        paths[listed.text("Namespace").rstrip("/")] = path_of(listed.text("XAddr"))
+        session.claimed_netloc = netloc_of(listed.text("XAddr"))
+    media2, media1 = paths.get(Service.MEDIA2.namespace), paths.get(Service.MEDIA.namespace)
+    if media2 is None and media1 is None:
+        capabilities = await session.ask_if_allowed(Service.DEVICE, "GetCapabilities", {"Category": "All"})
+        claimed = "" if capabilities is None else capabilities.text("Capabilities", "Media", "XAddr")
+        media1, session.claimed_netloc = path_of(claimed), netloc_of(claimed)
+    return media2, media1
 
 
 async def _macs(session: Session) -> tuple[str, ...]:
@@ -101,3 +104,12 @@ async def _clock_offset(session: Session, found: Found) -> float | None:
 
 def _text(about: Element, part: str) -> str:
     return about.text(part)[:_MAX_TEXT]
+
+
+def _can_be_sent(username: str, password: str) -> bool:
+    """False for a login that no camera can have: control characters in the name, halves of characters."""
+    try:
+        (username + password).encode()
+    except UnicodeEncodeError:
+        return False
+    return all(character >= " " and character not in "\x7f\ufffe\uffff" for character in username)

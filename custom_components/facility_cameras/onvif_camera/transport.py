@@ -12,6 +12,7 @@ import time
 from typing import Self
 
 import aiohttp
+from yarl import URL
 
 from ..engine.rtsp.auth import Authenticator, parse_challenges
 from .address import Address
@@ -27,14 +28,41 @@ _NOBODY_THERE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.E
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. `date` is the camera's HTTP date ("" if none); `digest` tells that HTTP digest is offered."""
+    """What came back. `date` is the camera's HTTP date ("" if none)."""
 
     status: int
     body: bytes
     date: str = ""
-    digest: bool = False
     #: time.time() in the middle of the request: when the camera looked at its clock, as far as we can tell.
     at: float = 0.0
+
+
+class HttpLogin:
+    """Signs requests of one camera with HTTP digest, never with Basic: that shows the password to whoever answers."""
+
+    def __init__(self, username: str, password: str) -> None:
+        self._authenticator = Authenticator(username, password)
+        self._accepted = False
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was signed yet."""
+        return self._authenticator.used
+
+    def header(self, path: str) -> str | None:
+        """The Authorization of a POST to `path`; None before the camera asked for it."""
+        return self._authenticator.header("POST", path)
+
+    def refused(self, challenges: list[str]) -> bool:
+        """A 401 came. True if signing (again) makes sense: the first time, and later because of a new nonce."""
+        wanted = [value for value in challenges if _is_digest(value)]
+        if not wanted:
+            return False
+        return self._authenticator.renewed(wanted) if self._accepted else self._authenticator.challenged(wanted)
+
+    def accepted(self) -> None:
+        """A signed request was let in."""
+        self._accepted = True
 
 
 class CameraHttp:
@@ -58,25 +86,21 @@ class CameraHttp:
         await self._session.close()
 
     async def post(
-        self, address: Address, path: str, body: bytes, headers: Mapping[str, str], signer: Authenticator | None = None
+        self, address: Address, path: str, body: bytes, headers: Mapping[str, str], login: HttpLogin | None = None
     ) -> Reply:
-        """Post once; with a `signer` once more, signed, if HTTP digest is asked for (never Basic: it shows the
-        password to whoever answers). A refusal is a Reply like any other.
-        """
-        url = address.url(path)
-        sent = dict(headers)
-        authorization = signer.header("POST", path) if signer else None
-        if authorization:
-            sent["Authorization"] = authorization
-        reply, challenges = await self._post(address, url, body, sent)
-        if reply.status == 401 and reply.digest and signer:
-            wanted = [value for value in challenges if _is_digest(value)]
-            if signer.challenged(wanted) and (authorization := signer.header("POST", path)):
-                reply, _ = await self._post(address, url, body, {**headers, "Authorization": authorization})
+        """Post once; with a `login` once more, signed, if HTTP digest is asked for. A refusal is a Reply too."""
+        url = URL(address.url(path), encoded=True)
+        authorization = login.header(path) if login else None
+        reply, challenges = await self._post(address, url, body, _signed(headers, authorization))
+        if login and reply.status == 401 and login.refused(challenges):
+            authorization = login.header(path)
+            reply, _ = await self._post(address, url, body, _signed(headers, authorization))
+        if login and authorization and reply.status not in (401, 403):
+            login.accepted()
         return reply
 
     async def _post(
-        self, address: Address, url: str, body: bytes, headers: Mapping[str, str]
+        self, address: Address, url: URL, body: bytes, headers: Mapping[str, str]
     ) -> tuple[Reply, list[str]]:
         assert self._session is not None
         where = {"host": address.host, "port": str(address.port)}
@@ -94,7 +118,6 @@ class CameraHttp:
                     response.status,
                     bytes(content),
                     response.headers.get("Date", ""),
-                    any(_is_digest(value) for value in challenges),
                     (started + answered) / 2,
                 )
                 return reply, challenges
@@ -104,12 +127,18 @@ class CameraHttp:
             raise OnvifError(_cause_of(error), **where) from None
 
 
+def _signed(headers: Mapping[str, str], authorization: str | None) -> dict[str, str]:
+    return {**headers, "Authorization": authorization} if authorization else dict(headers)
+
+
 def _is_digest(challenge: str) -> bool:
     return any(found.scheme == "digest" for found in parse_challenges([challenge]))
 
 
 def _cause_of(error: aiohttp.ClientError) -> OnvifCause:
     match error:
+        case aiohttp.InvalidURL():
+            return OnvifCause.ADDRESS_INVALID
         case aiohttp.ClientConnectorDNSError():
             return OnvifCause.NAME_NOT_FOUND
         case aiohttp.ClientConnectorError(os_error=socket.gaierror()):
