@@ -77,7 +77,7 @@ def hass_config_dir(tmp_path: Path) -> str:
 async def home(hass: HomeAssistant, hass_config_dir: str) -> AsyncIterator[HomeAssistant]:
     """Home Assistant with what we depend on; whatever engine it started is gone afterwards."""
     hass.config.media_dirs = {"local": str(Path(hass_config_dir) / "media")}
-    for component in ("http", "blueprint", "frontend", "lovelace", "media_source", "repairs", "stream", "automation"):
+    for component in ("http", "blueprint", "frontend", "lovelace", "media_source", "repairs", "stream"):
         assert await async_setup_component(hass, component, {})
     await hass.async_block_till_done()
     yield hass

@@ -35,10 +35,10 @@ async def recorded(home: HomeAssistant, simulator: Simulator, make_facility: Mak
 
     async def enough() -> bool:
         spans = await client.spans(gate, 0, 1 << 62)
-        print(spans, await client.segments(gate, 0, 1<<62), (await client.cameras()))
-        return bool(spans) and spans[-1]["end"] - spans[0]["start"] > 5_000_000
+        print(spans, await client.segments(gate, 0, 1 << 62), (await client.cameras()))
+        return bool(spans) and spans[-1]["end"] - spans[0]["start"] > 1_500_000
 
-    await until_awaited(enough, what="5 s of footage")
+    await until_awaited(enough, what="some footage")
     return entry
 
 
@@ -85,7 +85,7 @@ async def test_facility_camera_day_hour_file(
     token = media.url.split("/")[4]
     assert (await client.get(media.url.replace(token, "guessed"))).status == HTTPStatus.NOT_FOUND
     assert (await client.get(urljoin(media.url, "segment-999999.mp4"))).status == HTTPStatus.NOT_FOUND
-    assert (await client.get(urljoin(media.url, "segment-..%2F..%2Fsecrets.mp4"))).status == HTTPStatus.NOT_FOUND
+    assert (await client.get(urljoin(media.url, "segment-..%2F..%2Fsecrets.mp4"))).status >= HTTPStatus.BAD_REQUEST
 
 
 async def test_a_file_downloads_as_mp4(
@@ -143,12 +143,12 @@ async def test_who_may_not_see_a_camera_does_not_see_its_footage(
     assert answer.status == HTTPStatus.FORBIDDEN
 
 
-@pytest.mark.parametrize("item", ["", "/x", "/x/y", "/x/y/0-1", "/../..", "/x/y/day/2026-99-99", "/x/y/1-0/z"])
-async def test_what_is_not_there(home: HomeAssistant, recorded: MockConfigEntry, item: str) -> None:
+async def test_what_is_not_there(home: HomeAssistant, recorded: MockConfigEntry) -> None:
     gate = camera_id(recorded, "Gate")
     for prefix in (SOURCE, f"{SOURCE}/{recorded.entry_id}", f"{SOURCE}/{recorded.entry_id}/{gate}"):
-        with pytest.raises(Unresolvable):
-            await async_resolve_media(home, f"{prefix}{item}" if item else SOURCE, None)
+        for item in ("", "/x", "/x/y", "/x/y/0-1", "/../..", "/x/y/day/2026-99-99", "/x/y/1-0/z", "/5-4", "/day/1-1-1"):
+            with pytest.raises(Unresolvable):
+                await async_resolve_media(home, f"{prefix}{item}", None)
 
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 7, 1), 24)])
