@@ -43,6 +43,7 @@ class Timeline:
         self._interval = VIDEO_CLOCK / 25
         self._least_lag: float | None = None
         self._next_start_us: int | None = None
+        self._next_first = 0
 
     def place(self, rtp_time: int, received: float) -> int:
         """The media time of the picture with this extended RTP time, received at this monotonic time."""
@@ -105,9 +106,12 @@ class Timeline:
 
     def open_segment(self, media: int) -> int:
         """The start, UTC microseconds, of a segment whose first picture has this media time."""
-        if self._next_start_us is not None:
+        if self._next_start_us is None:
+            return self.start_us + media * 1_000_000 // VIDEO_CLOCK
+        if media <= self._next_first:
             return self._next_start_us
-        return self.start_us + media * 1_000_000 // VIDEO_CLOCK
+        # Recording was off or paused in between.
+        return max(self._next_start_us, self.start_us + media * 1_000_000 // VIDEO_CLOCK)
 
     def close_segment(self, first: int, end: int) -> tuple[int, int]:
         """Start and end, UTC microseconds, of a segment from media time `first` to `end`. The next begins at its end."""
@@ -120,5 +124,5 @@ class Timeline:
         self._start += pull
         self._least_lag = None
         end_us = start_us + microseconds(duration + pull)
-        self._next_start_us = end_us
+        self._next_start_us, self._next_first = end_us, end
         return start_us, end_us
