@@ -27,6 +27,7 @@ class SegmentFile:
         self._hash = hashlib.sha256()
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self._synced = time.monotonic()
+        self._entered = False
         self._pending = init + identity
         #: Bytes on disk up to the last whole fragment; read by other threads.
         self.bytes = 0
@@ -58,18 +59,32 @@ class SegmentFile:
             self.sync()
 
     def sync(self) -> None:
-        """Put what was written on the disk."""
+        """Put what was written on the disk, the first time with the file's entry in its folder."""
         os.fdatasync(self._fd)
         # Footage is seldom read again soon: its pages are given back, and the machine's cache stays for others.
         os.posix_fadvise(self._fd, 0, self.bytes, os.POSIX_FADV_DONTNEED)
+        if not self._entered:
+            sync_folder(self._path.parent)
+            self._entered = True
         self._synced = time.monotonic()
 
     def close(self, start_us: int, end_us: int) -> None:
-        """Close it for good: file, folder, then the index."""
+        """Close it for good: file, folder, then the index. A file to which nothing was written is taken away again.
+        Does nothing if it is closed.
+        """
+        if self._fd < 0:
+            return
         try:
-            os.fsync(self._fd)
+            if self.bytes:
+                os.fsync(self._fd)
         finally:
-            os.close(self._fd)
+            # Never again: the number may soon be another file's.
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+        if not self.bytes:
+            self._path.unlink(missing_ok=True)
+            self._index.forget_empty(self.number)
+            return
         sync_folder(self._path.parent)
         closing = Closing(
             start_us, end_us, self.bytes, self.pictures, self._hash.digest(), pack_fragments(self.fragments)
@@ -84,3 +99,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def make_folder(root: Path, below: str) -> Path:
+    """Make what is missing of the folders below `root`, which must be there, and put them on the disk. Raises OSError."""
+    folder = root
+    for part in below.split("/"):
+        above, folder = folder, folder / part
+        if not folder.is_dir():
+            folder.mkdir()
+            sync_folder(above)
+    return folder
