@@ -18,9 +18,9 @@ class PasswordFlow(RepairsFlow):
         self._entry_id = entry_id
         self._camera_id = camera_id
 
-    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+    async def async_step_init(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """First step of every repair."""
-        return await self.async_step_confirm(user_input)
+        return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Explain, then go on to the camera."""

@@ -133,7 +133,8 @@ def add_camera(hass: HomeAssistant, entry: MockConfigEntry, title: str, camera: 
 
 def camera_id(entry: MockConfigEntry, title: str) -> str:
     """The id of a camera by its name."""
-    return next(key for key, camera in entry.subentries.items() if camera.title == title)
+    found: str = next(key for key, camera in entry.subentries.items() if camera.title == title)
+    return found
 
 
 def entity_id(hass: HomeAssistant, domain: str, owner: str, key: str) -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from homeassistant.components.automation import DOMAIN as AUTOMATION
+from homeassistant.components.automation.const import DOMAIN as AUTOMATION
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
@@ -71,7 +71,8 @@ async def automate(home: HomeAssistant, **inputs: Any) -> None:
 @pytest.fixture
 def told(home: HomeAssistant) -> list[ServiceCall]:
     """What the automation's own action was called with."""
-    return async_mock_service(home, "test", "told")
+    calls: list[ServiceCall] = async_mock_service(home, "test", "told")
+    return calls
 
 
 def _is_jpeg(path: str) -> bool:

@@ -13,7 +13,8 @@ from custom_components.facility_cameras import flow_facility
 from custom_components.facility_cameras.const import DOMAIN
 from custom_components.facility_cameras.volumes import Judgement, Refusal
 
-FACILITY = {"name": "Trạm y tế 1", "planned_cameras": 4, "username": "admin", "password": "Ch@n/ging:1"}
+PASSWORD = "Ch@n/ging:1"
+FACILITY = {"name": "Trạm y tế 1", "planned_cameras": 4, "username": "admin", "password": PASSWORD}
 
 
 async def begin(home: HomeAssistant, **more: Any) -> dict[str, Any]:
@@ -101,7 +102,7 @@ async def test_changing_a_facility_keeps_its_password(home: HomeAssistant, tmp_p
     )
     assert result["step_id"] == "reconfigure"
     shown = str(result["data_schema"].schema)
-    assert FACILITY["password"] not in shown
+    assert PASSWORD not in shown
     result = await home.config_entries.flow.async_configure(
         result["flow_id"], {"name": "Trạm mới", "username": "viewer"}
     )
@@ -111,6 +112,6 @@ async def test_changing_a_facility_keeps_its_password(home: HomeAssistant, tmp_p
     await home.async_block_till_done()
     assert entry.title == "Trạm mới"
     assert entry.data["username"] == "viewer"
-    assert entry.data["password"] == FACILITY["password"]
+    assert entry.data["password"] == PASSWORD
     assert entry.data["days_to_keep"] == 9
     assert entry.data["archive"] == str(tmp_path / "elsewhere")

@@ -106,8 +106,8 @@ async def test_a_file_downloads_as_mp4(
     answer = await client.get(result["url"])
     assert answer.status == HTTPStatus.OK
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="Gate_')
-    with av.open(io.BytesIO(await answer.read())) as container:
-        frames = sum(1 for _ in container.decode(video=0))
+    with av.open(io.BytesIO(await answer.read()), "r") as container:
+        frames = len([packet for packet in container.demux(video=0) if packet.size])
     assert frames > 0
     unsigned = result["url"].partition("?")[0]
     assert (await client.get(unsigned)).status == HTTPStatus.UNAUTHORIZED
