@@ -146,7 +146,7 @@ class Connection:
             return
         self._answer(request.cseq, 200, self._session_line())
         if not self.viewer.playing:
-            self.viewer.play()
+            self.viewer.play(probes=request.headers.get("user-agent", "").startswith("Lavf"))
 
     async def _stream(self, request: Request) -> tuple[Feed, StreamFormat] | None:
         """The asked camera's feed and format, waited for a little; otherwise answers."""
