@@ -152,7 +152,7 @@ async def test_libav_gets_older_groups_while_the_newest_is_short(live: Live, cli
     assert len(await client.until_pictures(2)) == 2
 
 
-async def test_home_assistants_stream_plays_it(live: Live, hass: HomeAssistant) -> None:
+async def test_home_assistants_stream_plays_it_over_reconnects(live: Live, hass: HomeAssistant) -> None:
     clip = make_clip(frames=200, gop=25)
     assert await async_setup_component(hass, "stream", {"stream": {"ll_hls": False}})
     feed_all(live.feed, clip, count=60)
@@ -160,17 +160,21 @@ async def test_home_assistants_stream_plays_it(live: Live, hass: HomeAssistant) 
     provider = stream.add_provider("hls")
 
     async def film() -> None:
-        for number, sample in enumerate(clip.samples[60:] * 100):
-            time = (60 + number) * 3600
-            live.feed.push(replace(sample, time=time, received=100 + time / 90_000))
-            await asyncio.sleep(0.01)
+        """Runs of 8 s, with 5 s between them in which the camera is away."""
+        for run in range(1000):
+            feed_all(live.feed, clip, start=13.0 * (run + 1), count=0)
+            for sample in clip.samples:
+                live.feed.push(replace(sample, received=sample.received + 13.0 * (run + 1)))
+                await asyncio.sleep(0.002)
+            live.feed.end()
 
     filming = asyncio.create_task(film())
     await stream.start()
-    await until(lambda: provider.sequences)
-    segment = provider.get_segment(provider.sequences[0])
-    assert segment is not None
+    await until(lambda: provider.sequences and provider.sequences[-1] >= 10)
     assert stream.available
+    segment = provider.last_segment
+    assert segment is not None
+    assert segment.stream_id == 0  # one stream from the beginning: nothing had to be opened anew
     assert segment.init.find(b"avcC") > 0
     await stream.remove_provider(provider)
     await stream.stop()
