@@ -5,6 +5,7 @@ SIGTERM closes every segment within 2 s. Exit codes: 0 it left, 1 it failed, 3 a
 
 import asyncio
 import fcntl
+import gc
 import json
 import logging
 from logging.handlers import RotatingFileHandler
@@ -42,6 +43,10 @@ def main() -> int:
     except BlockingIOError:
         _LOGGER.error("another engine of this hub runs")
         return 3
+    # Thousands of small objects live for one group of pictures, and none of them in cycles: looking for cycles among
+    # them costs more than it finds.
+    gc.freeze()
+    gc.set_threshold(100_000, 20)
     asyncio.run(_run(launch, folder, lock))
     return 0
 
