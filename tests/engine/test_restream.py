@@ -284,6 +284,17 @@ async def test_basic_and_digest_let_in(live: Live, clip: Clip) -> None:
         assert (await client.ask("DESCRIBE", client.url(), Authorization=signed)).status == 200
 
 
+async def test_a_new_secret_is_asked_of_whoever_comes_next(live: Live, clip: Clip) -> None:
+    feed_all(live.feed, clip)
+    old = await RtspViewer.connect(live.port)
+    await old.play(SECRET)
+    live.restream.secret = "another"
+    client = await RtspViewer.connect(live.port)
+    assert (await client.log_in(SECRET)).status == 401
+    assert (await client.log_in("another")).status == 200
+    assert (await old.ask("GET_PARAMETER", old.url())).status == 200
+
+
 async def test_digest_of_something_else_is_refused(live: Live) -> None:
     other = await RtspViewer.connect(live.port)
     old = await other.ask("DESCRIBE", other.url())
