@@ -96,6 +96,8 @@ def add_video(
         at = begin + int.from_bytes(view[at:begin])
         nal_view = view[begin:at]
         size = len(nal_view)
+        if not size:
+            continue
         if size <= PAYLOAD_BYTES:
             out += (track.packet(timestamp, size, marker=at >= end), nal_view)
         else:
