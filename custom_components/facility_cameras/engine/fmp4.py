@@ -155,6 +155,7 @@ class Fragmenter:
         self._number = 0
         self._decoded = 0
         self._audio_decoded = 0
+        self._usual = 0
 
     def build(self, pictures: list[Sample], audio: list[Sample], end: int | None, utc_us: int) -> Fragment:
         """A fragment of these samples (at least one picture), in decode order.
@@ -170,8 +171,11 @@ class Fragmenter:
             last = max(time, last)
             decode.append(last)
             last += 1
-        typical = decode[-1] - decode[-2] if len(decode) > 1 else VIDEO_CLOCK // 25
-        end = max(decode[-1] + 1, end if end is not None else decode[-1] + max(typical, 1))
+        if end is None:
+            # The last picture of a run lasts as long as pictures usually do: its neighbours may never have come.
+            end = decode[-1] + (self._usual or (decode[-1] - decode[0]) // max(len(decode) - 1, 1) or VIDEO_CLOCK // 25)
+        end = max(decode[-1] + 1, end)
+        self._usual = (end - decode[0]) // len(decode)
         self._decoded = end
         durations = [following - time for time, following in zip(decode, (*decode[1:], end), strict=True)]
         entries: list[int] = []
@@ -209,7 +213,7 @@ class Fragmenter:
         utc_us: int,
     ) -> bytes:
         seconds, rest = divmod(utc_us, 1_000_000)
-        stamp = full_box(b"prft", 1, 0, struct.pack(">IIIQ", 1, seconds + NTP_EPOCH, (rest << 32) // 1_000_000, decode))
+        stamp = full_box(b"prft", 1, 0, struct.pack(">IIIQ", 1, seconds + NTP_EPOCH & 0xFFFFFFFF, (rest << 32) // 1_000_000, decode))
         video_bytes = sum([sample.size for sample in pictures])
         audio_bytes = sum([sample.size for sample in audio])
         # The sizes of all boxes are known beforehand: the data's offset is counted from the moof's first byte.

@@ -46,6 +46,8 @@ class Recorder:
         self._newest = 0
         self._closed_us = 0
         self._landed = 0.0
+        #: Where the newest segment ended, UTC microseconds.
+        self._ended_us = 0
 
     def begin_run(self, timeline: Timeline) -> None:
         """A session begins; its pictures are placed by this timeline."""
@@ -111,7 +113,7 @@ class Recorder:
         return (self._closed_us + (self._recording.duration_us if self._recording else 0)) / 1e6
 
     def _cut_before(self, sample: Sample) -> bool:
-        if sample.key:
+        if sample.key or self._size >= 4 * FRAGMENT_BYTES:
             return True
         long = sample.time - self._pictures[0].time >= FRAGMENT_S * VIDEO_CLOCK or self._size >= FRAGMENT_BYTES
         # Only where everything before is also shown before: no group of reordered pictures is cut (C4).
@@ -121,6 +123,7 @@ class Recorder:
         timeline, stream = self._timeline, self._stream
         if timeline is None or stream is None or not self._archive.volume.writable:
             return False
+        timeline.not_before(self._ended_us)
         start_us = timeline.open_segment(first)
         self._segment_first = self._end = first
         self._newest = first
@@ -154,6 +157,7 @@ class Recorder:
         start_us, end_us = timeline.close_segment(self._segment_first, self._end)
         self._landed = self.landed
         self._closed_us += end_us - start_us
+        self._ended_us = end_us
         recording.close(start_us, end_us)
         self._recording = None
 
@@ -165,4 +169,5 @@ class Recorder:
         if self._recording is not None and self._timeline is not None:
             recording, self._recording = self._recording, None
             start_us, end_us = self._timeline.close_segment(self._segment_first, self._end)
+            self._ended_us = end_us
             recording.close(start_us, end_us)
