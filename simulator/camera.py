@@ -155,7 +155,7 @@ class Camera:
         self.answer()
         self._run(self._send())
         for habit in self.behaviour.habits:
-            self._run(self._practise(habit))
+            self._run(self.practise(habit))
 
     async def close(self) -> None:
         """End everything."""
@@ -316,7 +316,8 @@ class Camera:
         await asyncio.sleep(seconds)
         await self.clear(name)
 
-    async def _practise(self, habit: Habit) -> None:
+    async def practise(self, habit: Habit) -> None:
+        """Commit a habit again and again, without end."""
         while True:
             await asyncio.sleep(habit.every)
             await self.fault(habit.fault, seconds=habit.seconds, **habit.settings)
