@@ -120,7 +120,10 @@ class Control:
         return web.json_response(describe(self._chosen(request)[0]))
 
     async def _begin(self, request: web.Request) -> web.Response:
-        settings: Any = await request.json() if request.can_read_body else {}
+        try:
+            settings: Any = await request.json() if request.can_read_body else {}
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=f"settings are not JSON: {error}\n") from error
         if not isinstance(settings, dict) or not all(
             isinstance(value, int | float | str) for value in settings.values()
         ):
