@@ -54,9 +54,7 @@ class AacFrames:
     def check_bounds(self) -> None:
         """Nothing to do: a frame is bounded by its header."""
 
-    def packet(
-        self, data: bytes, view: memoryview, start: int, end: int, time: int, marker: bool, now: float
-    ) -> None:
+    def packet(self, data: bytes, view: memoryview, start: int, end: int, time: int, marker: bool, now: float) -> None:
         """Take the payload of the next RTP packet (RFC 3640 section 3.2)."""
         del marker
         if self._missing:

@@ -48,7 +48,6 @@ class PictureBuilder(ABC):
         self._on_format = on_format
         #: The parts of a NAL unit that arrives in fragments; None outside of one.
         self.fragment: list[Buffer] | None = None
-        self.fragment_size = 0
         self.unknown_payloads = 0
         #: Pictures dropped because something of them was missing or too large.
         self.damaged = 0
@@ -61,7 +60,8 @@ class PictureBuilder(ABC):
         self._key = False
         self._disposable = False
         self._recovery = False
-        self._time = 0
+        #: Extended RTP time of the packet before.
+        self.time = 0
         self._last_time: int | None = None
         self._marker_lies = False
         self._interlaced = False
@@ -104,16 +104,14 @@ class PictureBuilder(ABC):
 
     # RTP side -----------------------------------------------------------------------------------------------------
 
-    def packet(
-        self, data: bytes, view: memoryview, start: int, end: int, time: int, marker: bool, now: float
-    ) -> None:
+    def packet(self, data: bytes, view: memoryview, start: int, end: int, time: int, marker: bool, now: float) -> None:
         """Take the payload of the next RTP packet. `time` is its extended RTP time, `now` monotonic seconds."""
-        if time != self._time:
+        if time != self.time:
             if self.fragment is not None:
                 self.lost()
             elif self._has_slice:
                 self._finish()
-            self._time = time
+            self.time = time
         self._now = now
         self.payload(data, view, start, end)
         if marker and self._has_slice and not self._marker_lies and not self._interlaced and self.fragment is None:
@@ -128,7 +126,7 @@ class PictureBuilder(ABC):
 
     def check_bounds(self) -> None:
         """Give up a unit that never ends. Called after each read: between two reads not more than one read can come."""
-        if self.fragment is not None and self.fragment_size > UNIT_BYTES:
+        if self.fragment is not None and sum(map(len, self.fragment)) > UNIT_BYTES:
             self.lost()
 
     def parameter_sets(self, nals: list[bytes]) -> None:
@@ -145,14 +143,13 @@ class PictureBuilder(ABC):
         if self.fragment is not None:
             self.lost()
         self.fragment = [header, rest]
-        self.fragment_size = len(header) + len(rest)
 
     def end_fragment(self) -> None:
         """The last fragment of a NAL unit has been appended."""
-        parts, size = self.fragment, self.fragment_size
-        self.fragment = None
+        parts, self.fragment = self.fragment, None
         if parts is None:
             return
+        size = sum(map(len, parts))
         if size > UNIT_BYTES:
             self.lost()
             return
@@ -203,7 +200,7 @@ class PictureBuilder(ABC):
         if self._has_slice:
             if found.first_slice and not self._interlaced:
                 self._finish()
-        elif not found.first_slice and self._time == self._last_time:
+        elif not found.first_slice and self.time == self._last_time:
             # The rest of a picture that a marker ended too early: from now on only the time ends a picture.
             self._marker_lies = True
             self.damaged += 1
@@ -253,12 +250,12 @@ class PictureBuilder(ABC):
             self._since_key += 1
             if not self._disposable:
                 self._drop_disposable = False
-        self._last_time = self._time
+        self._last_time = self.time
         if self.waiting or (self._disposable and self._drop_disposable):
             self._clear()
             return
         sample = Sample(
-            time=self._time,
+            time=self.time,
             received=self._now,
             size=self._size,
             parts=self._parts,

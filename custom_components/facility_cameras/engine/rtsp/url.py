@@ -29,7 +29,9 @@ class RtspUrl:
     @property
     def shown(self) -> str:
         """The path as people may see it: some makes hide credentials in it (R30)."""
-        return re.sub(r"((?:pass|passwd|password|pwd|user|username)=)[^&_?/]*", r"\1***", self.path, flags=re.IGNORECASE)
+        return re.sub(
+            r"((?:pass|passwd|password|pwd|user|username)=)[^&_?/]*", r"\1***", self.path, flags=re.IGNORECASE
+        )
 
 
 def parse_url(text: str) -> tuple[RtspUrl, str, str]:
