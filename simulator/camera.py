@@ -1,8 +1,7 @@
 """One virtual camera: its RTSP service, its streams, and the faults it has just now.
 
-The seam for other services of a camera (ONVIF): `site.py` calls `async serve(camera) -> Service` of `simulator.onvif`
-for each camera whose `spec.http_port` is not None and keeps what it returned in `camera.services`. A service may use
-`spec`, `password` (a fault may change it), `host`, `url()`, `now()`, `snapshot()` and `streams`; see `Service`.
+The seam for other services of a camera (ONVIF): `site.py` calls `serve(camera)` of `onvif.py` for each camera whose
+`spec.http_port` is not None and keeps what it returned in `camera.services`, where faults find it; see `Service`.
 """
 
 import asyncio
@@ -39,7 +38,9 @@ _IDLE = 0.2
 class Service(Protocol):
     """Another service of a camera, as faults treat it."""
 
-    port: int
+    @property
+    def port(self) -> int:
+        """The port it answers on."""
 
     async def shut(self) -> None:
         """Refuse connections: the camera is gone."""

@@ -21,7 +21,7 @@ from aiohttp import web
 
 from .camera import Camera
 from .faults import FAULTS, FaultError
-from .quirks import QUIRKS
+from .quirks import summaries
 from .site import Site
 
 
@@ -156,7 +156,7 @@ class Control:
         )
 
     async def _quirks(self, _: web.Request) -> web.Response:
-        return web.json_response({name: quirk.summary for name, quirk in QUIRKS.items()})
+        return web.json_response(summaries())
 
 
 async def _all[T](works: Iterable[Awaitable[T]]) -> list[T]:

@@ -43,6 +43,24 @@ async def test_gone_refuses_and_comes_back_on_the_same_port(camera: Camera) -> N
         assert await client.media(5)
 
 
+async def test_onvif_is_gone_and_silent_with_the_camera() -> None:
+    async with Site([quick(http_port=0, quirks=("O9", "R16"))]) as site:
+        camera = site.camera("Gate")
+        (service,) = camera.services
+        _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.close()
+        await camera.fault("gone")
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", service.port)
+        await camera.fault("silent")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await asyncio.open_connection("127.0.0.1", service.port)
+        await camera.clear()
+        _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.close()
+
+
 async def test_reboot_comes_back_by_itself(site: Site, camera: Camera) -> None:
     await camera.fault("reboot", seconds=0.3)
     with pytest.raises(ConnectionRefusedError):
