@@ -85,10 +85,13 @@ class Camera:
         #: No path is known.
         self.hidden = False
         self.active: dict[str, Entry] = {}
+        #: Held while what the streams show is being changed: one change after the other.
+        self.changing = asyncio.Lock()
         self._truth, self._burst = truth, burst
         self._listener = Listener(spec.host, spec.rtsp_port, lambda: Connection(self))
+        #: The camera's start, by the monotonic clock: picture n is due n / fps seconds later, if its clock does not drift.
         # Cameras are not in step: their key pictures come at different times.
-        self._epoch = time.monotonic() - zlib.crc32(spec.name.encode()) % 10_000 / 1000
+        self.epoch = time.monotonic() - zlib.crc32(spec.name.encode()) % 10_000 / 1000
         self._utc = time.time() - time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: dict[str, asyncio.Task[None]] = {}
@@ -128,11 +131,11 @@ class Camera:
 
     def seconds(self) -> float:
         """Seconds since the start by the camera's own clock."""
-        return (time.monotonic() - self._epoch) * (1 + self.spec.drift_ppm / 1e6)
+        return (time.monotonic() - self.epoch) * (1 + self.spec.drift_ppm / 1e6)
 
     def now(self) -> float:
         """What the camera takes for the time, in seconds since 1970."""
-        return self._utc + self._epoch + self.spec.clock_offset + self.seconds()
+        return self._utc + self.epoch + self.spec.clock_offset + self.seconds()
 
     async def snapshot(self) -> bytes:
         """What the camera sees now on its first stream, as JPEG."""

@@ -58,6 +58,7 @@ def describe(camera: Camera) -> dict[str, Any]:
         "mac": spec.mac,
         "quirks": list(spec.quirks),
         "streams": streams,
+        "epoch_monotonic": camera.epoch,
         "faults": list(camera.active),
         "sessions": len(camera.sessions),
         "connections": len(camera.connections),

@@ -236,20 +236,38 @@ async def test_frozen_repeats_one_picture(camera: Camera) -> None:
     assert barcode.check(after, QUICK.frames).complete
 
 
-@pytest.mark.parametrize("view", ["black", "covered", "moved"])
-async def test_the_picture_changes(camera: Camera, view: str) -> None:
-    before = Image.open(io.BytesIO(await camera.snapshot())).convert("L").resize((32, 24))
+async def see(camera: Camera) -> Image.Image:
+    """What the camera sees, small and grey."""
+    return Image.open(io.BytesIO(await camera.snapshot())).convert("L").resize((32, 24))
+
+
+async def change_view(camera: Camera, view: str) -> None:
+    before = await see(camera)
     await camera.fault(view)
     found = numbers(await asyncio.to_thread(play, camera.url(), 12))
     if view == "moved":
         assert barcode.check(found, QUICK.frames).complete
     else:
         assert set(found) == {-1}
-    after = Image.open(io.BytesIO(await camera.snapshot())).convert("L").resize((32, 24))
+    after = await see(camera)
     different = sum(abs(a - b) > 20 for a, b in zip(before.tobytes(), after.tobytes(), strict=True))
     assert different > 32 * 24 / 4
     await camera.clear()
     assert barcode.check(numbers(await asyncio.to_thread(play, camera.url(), 12)), QUICK.frames).complete
+
+
+async def test_the_picture_changes() -> None:
+    views = ("black", "covered", "moved")
+    async with Site([quick(view) for view in views]) as site:
+        await asyncio.gather(*(change_view(site.camera(view), view) for view in views))
+
+
+async def test_changes_of_the_picture_come_one_after_the_other(site: Site, camera: Camera) -> None:
+    await camera.fault("black")
+    await asyncio.gather(camera.clear("black"), camera.fault("moved"))
+    assert list(camera.active) == ["moved"]
+    assert next(iter(camera.streams.values())).shot.view == "moved"
+    assert [entry.fault for entry in site.truth.entries] == ["black", "moved"]
 
 
 async def test_size_changes_in_mid_stream(camera: Camera) -> None:
