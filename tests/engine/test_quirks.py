@@ -93,9 +93,7 @@ def test_recorded(outcomes: dict[str, Outcome], quirk: str, codec: str) -> None:
     else:
         assert outcome.state["reconnects"] == 0, outcome.state
     assert outcome.state["recorded_s"] >= RECORDED_S - 2 * VIDEO.gop / FPS, outcome.state
-    assert_sound(
-        outcome.judged, outcome.clip, gaps=quirk in LEARNT or quirk in NO_TIMES, b_frames=outcome.b_frames
-    )
+    assert_sound(outcome.judged, outcome.clip, gaps=quirk in LEARNT or quirk in NO_TIMES, b_frames=outcome.b_frames)
     if quirk not in ("R23",):
         assert outcome.sessions_left == 0, "TEARDOWN was not sent"
 
