@@ -1,0 +1,106 @@
+"""Files that were being written when the engine died: cut after their last whole fragment and closed. Blocks.
+
+Promise I2: every frame up to the last finished fragment stays playable, in the file and in the index.
+"""
+
+from dataclasses import dataclass
+import hashlib
+import os
+from pathlib import Path
+import struct
+
+from ..media import VIDEO_CLOCK
+from ..playback import Fragment
+from .index import CLOSED_AFTER_CRASH, Closing, Index, Row, pack_fragments
+from .segment_file import sync_folder
+
+NTP_EPOCH = 2_208_988_800
+
+
+@dataclass(slots=True)
+class Found:
+    """What a file holds up to its last whole fragment."""
+
+    bytes: int
+    start_us: int
+    duration_us: int
+    pictures: int
+    fragments: list[Fragment]
+
+
+def read_fragments(path: Path, init_bytes: int) -> Found:
+    """Walk the top-level boxes of one of our files. Raises OSError."""
+    found = Found(0, 0, 0, 0, [])
+    fragment_start = init_bytes
+    fragment: tuple[int, int, bool] | None = None
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        position = 0
+        while position + 8 <= size:
+            file.seek(position)
+            length, name = struct.unpack(">I4s", file.read(8))
+            if length < 8 or position + length > size:
+                break
+            if name == b"prft" and not found.start_us:
+                found.start_us = _utc(file.read(length - 8))
+            elif name == b"moof":
+                fragment = _read_moof(file.read(min(length - 8, 8 << 20)))
+            elif name == b"mdat" and fragment is not None:
+                ticks, pictures, key = fragment
+                duration_us = ticks * 1_000_000 // VIDEO_CLOCK
+                found.bytes = position + length
+                found.duration_us += duration_us
+                found.pictures += pictures
+                found.fragments.append(Fragment(found.bytes - fragment_start, duration_us, key))
+                fragment_start, fragment = found.bytes, None
+            position += length
+    return found
+
+
+def _utc(body: bytes) -> int:
+    seconds, fraction = struct.unpack_from(">II", body, 8)
+    return int((seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32))
+
+
+def _read_moof(body: bytes) -> tuple[int, int, bool] | None:
+    """Ticks, pictures and key of the video in a moof of ours."""
+    position = body.find(b"trun")
+    if position < 0 or position + 16 > len(body):
+        return None
+    flags, count = struct.unpack_from(">II", body, position + 4)
+    if flags & 0xFFFFFF != 0xF01 or position + 16 + count * 16 > len(body):
+        return None
+    entries = struct.unpack_from(f">{count * 4}I", body, position + 16)
+    return sum(entries[::4]), count, bool(count and entries[2] == 0x02000000)
+
+
+def close_after_crash(index: Index, root: Path, row: Row, now_us: int) -> None:
+    """Cut, hash and close the file of a row that was left open. Raises OSError and sqlite3.Error."""
+    path = root / row.path
+    try:
+        found = read_fragments(path, row.init_bytes)
+    except FileNotFoundError:
+        index.remove([row], "lost: the file was not there after a crash", now_us)
+        return
+    if not found.fragments:
+        path.unlink()
+        index.remove([row], "empty: nothing was written before a crash", now_us)
+        return
+    with path.open("r+b") as file:
+        file.truncate(found.bytes)
+        os.fsync(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").digest()
+    sync_folder(path.parent)
+    start_us = found.start_us or row.start_us
+    index.close_segment(
+        row.id,
+        Closing(
+            start_us,
+            start_us + found.duration_us,
+            found.bytes,
+            found.pictures,
+            digest,
+            pack_fragments(found.fragments),
+        ),
+        CLOSED_AFTER_CRASH,
+    )

@@ -1,0 +1,304 @@
+"""One camera: `run` retries for ever, `run_once` is one session. What is known of it is its state.
+
+Promise I8 (polite): reconnects back off with jitter, from 1 s to 6 s (a camera that answers again is back within 10 s);
+a password that never worked is tried once. A camera that is being reconnected stays offline until a key picture came;
+only a session that was healthy gets a few seconds in which a reconnect is no outage (CAMERAS.md B13).
+"""
+
+import asyncio
+from collections.abc import Callable
+import contextlib
+import logging
+import random
+
+from .api import CameraConfig, CameraState, Cause, Problem, Status
+from .clock import Clock, microseconds
+from .feed import Feed
+from .logins import Logins
+from .problem import CameraError
+from .recorder import LANDED_S, Recorder
+from .rtsp.client import Manners, Session
+from .rtsp.url import RtspUrl, parse_url
+from .run import Run
+from .ticker import Ticker
+
+_LOGGER = logging.getLogger(__name__)
+
+BACK_OFF_S = (1.0, 2.0, 4.0, 6.0)
+#: Seconds to wait where trying soon is pointless or impolite (R20, R24).
+SLOW_S = {
+    Cause.CAMERA_BUSY: 30.0,
+    Cause.UDP_ONLY: 300.0,
+    Cause.CODEC_UNSUPPORTED: 300.0,
+    Cause.NO_VIDEO: 300.0,
+    Cause.PATH_NOT_FOUND: 30.0,
+}
+#: A password that worked before is tried again after these times (O1, B5).
+PASSWORD_S = (300.0, 1800.0)
+#: A session with pictures for so long was healthy: if it is lost, reconnecting within GRACE_S is no outage.
+HEALTHY_S = 10.0
+GRACE_S = 4.0
+NO_PROBLEM: Problem = {"cause": Cause.NONE.value, "placeholders": {}}
+
+
+class Camera:
+    """One camera of a facility. `changed` is called with the camera whenever its state changed for people."""
+
+    def __init__(
+        self,
+        config: CameraConfig,
+        facility: str,
+        recorder: Recorder,
+        *,
+        clock: Clock,
+        ticker: Ticker,
+        logins: Logins,
+        dialogues: asyncio.Semaphore,
+        changed: Callable[[Camera], None],
+    ) -> None:
+        """Prepare; `run` begins. Raises ValueError if the address cannot be read."""
+        self.config = config
+        self.facility = facility
+        self.feed = Feed()
+        self.recorder = recorder
+        self._url: RtspUrl = parse_url(config["url"])[0]
+        self._clock = clock
+        self._ticker = ticker
+        self._logins = logins
+        self._dialogues = dialogues
+        self._changed = changed
+        self._manners = Manners()
+        self._status = Status.UNKNOWN
+        self._since = microseconds(clock.utc())
+        self._problem: Problem = {"cause": Cause.STARTING.value, "placeholders": {}}
+        self._session: Session | None = None
+        self._run: Run | None = None
+        self._over: asyncio.Future[None] | None = None
+        self._retry = asyncio.Event()
+        self._failures = 0
+        self._password_tries = 0
+        self._grace: asyncio.TimerHandle | None = None
+        self._connecting_since = 0.0
+        self._first_picture_s: float | None = None
+        self._reconnects = -1
+        self._lost_packets = 0
+        self._figures_at = clock.monotonic()
+        self._figures_bytes = 0
+        self._figures_pictures = 0
+        self._bitrate = 0.0
+        self._fps = 0.0
+        self._told_recording = False
+        self.feed.on_watched = self._on_watched
+        self.set_recording(wanted=config["record"])
+
+    # What people change -------------------------------------------------------------------------------------------
+
+    def set_recording(self, *, wanted: bool) -> None:
+        """Record or not; the session stays as it is."""
+        self.config = {**self.config, "record": wanted}
+        self.feed.remove(self.recorder, live=False)
+        if not wanted:
+            self.recorder.on_gap()
+            return
+        if self.feed.format is not None and self._run is not None:
+            self.recorder.on_format(self.feed.format)
+            for sample in self.feed.group:
+                self.recorder.on_sample(sample)
+        self.feed.add(self.recorder, live=False)
+
+    def retry(self) -> None:
+        """Somebody changed something: try now, a refused password once more too."""
+        self._logins.forget(self.config["id"])
+        self._password_tries = 0
+        self._failures = 0
+        self._retry.set()
+
+    # Running ------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Receive this camera until cancelled."""
+        try:
+            while True:
+                if self._logins.refused(self.config):
+                    error = CameraError(Cause.PASSWORD_WRONG, host=self._url.host)
+                else:
+                    error = await self.run_once()
+                await self._pause(self._failed(error))
+        finally:
+            self._end_grace()
+
+    async def run_once(self) -> CameraError:
+        """One session, from the connection to its end. Returns why it ended."""
+        self._connecting_since = self._clock.monotonic()
+        self._reconnects += 1
+        config = self.config
+        run = Run(self.feed, self.recorder, self._clock)
+        session = Session(
+            self._url, config["username"], config["password"], audio=config["audio"], sink=run, manners=self._manners
+        )
+        try:
+            async with self._dialogues:
+                await session.open(self._clock.monotonic())
+            self._logins.worked(config)
+            self._password_tries = 0
+            await self._receive(session, run)
+        except CameraError as error:
+            return error
+        finally:
+            self._lost_packets += session.lost_packets
+            self._session = self._run = None
+            self._figures_bytes = self._figures_pictures = 0
+            self.feed.end()
+            with contextlib.suppress(CameraError):
+                await session.close()
+        return CameraError(Cause.CONNECTION_LOST, host=self._url.host, port=self._url.port)
+
+    async def _receive(self, session: Session, run: Run) -> None:
+        """Let the ticker read until the session fails."""
+        self._session, self._run = session, run
+        self._over = asyncio.get_running_loop().create_future()
+        self._ticker.add(self._read, live=self.feed.watched)
+        try:
+            await self._over
+        finally:
+            self._ticker.remove(self._read)
+            self._over = None
+
+    def _read(self) -> None:
+        """One read of the session. Whatever it raises ends this camera's session and nothing else."""
+        session, over = self._session, self._over
+        if session is None or over is None or over.done():
+            return
+        whole = False
+        try:
+            session.read(self._clock.monotonic())
+            whole = True
+        except CameraError as error:
+            over.set_exception(error)
+            whole = True
+        finally:
+            if not whole:
+                over.set_exception(CameraError(Cause.BAD_ANSWER, host=self._url.host, port=self._url.port))
+        if self._status is not Status.ONLINE or self._grace is not None:
+            self._check_online()
+
+    def _check_online(self) -> None:
+        """Online is who has sent a key picture."""
+        run = self._run
+        if run is None or not run.pictures:
+            return
+        self._end_grace()
+        self._failures = 0
+        self._first_picture_s = run.began - self._connecting_since
+        self._set(Status.ONLINE, NO_PROBLEM)
+
+    def _failed(self, error: CameraError) -> float:
+        """Tell what happened; returns how long to wait, in seconds."""
+        now = self._clock.monotonic()
+        _LOGGER.info("camera %s: %s", self.config["id"], error)
+        if self._status is Status.ONLINE and error.cause is Cause.CONNECTION_LOST and self._grace is None:
+            run_began = self._connecting_since
+            if now - run_began >= HEALTHY_S:
+                loop = asyncio.get_running_loop()
+                self._grace = loop.call_later(GRACE_S, self._set, error.status, error.problem)
+                return random.uniform(0.0, 0.5)  # noqa: S311  (jitter, no secret)
+        self._end_grace()
+        self._set(error.status, error.problem)
+        if error.cause in (Cause.PASSWORD_WRONG, Cause.PASSWORD_MISSING):
+            return self._password_wait()
+        self._failures += 1
+        wait = SLOW_S.get(error.cause, BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1])
+        if error.cause is Cause.NO_PACKETS and self._failures == 1:
+            wait = 0.5
+        return wait * random.uniform(0.7, 1.0)  # noqa: S311  (jitter, no secret)
+
+    def _password_wait(self) -> float:
+        """How long to wait after a refused login: for ever if it never worked."""
+        if not self._logins.has_worked(self.config):
+            self._logins.refuse(self.config)
+            return float("inf")
+        self._password_tries += 1
+        return PASSWORD_S[min(self._password_tries, len(PASSWORD_S)) - 1]
+
+    async def _pause(self, seconds: float) -> None:
+        self._retry.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if seconds == float("inf") else seconds):
+                await self._retry.wait()
+
+    def _end_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+
+    def _on_watched(self, watched: bool) -> None:
+        if self._session is not None:
+            self._ticker.add(self._read, live=watched)
+
+    # What is known ------------------------------------------------------------------------------------------------
+
+    def _set(self, status: Status, problem: Problem) -> None:
+        if (status, problem) == (self._status, self._problem):
+            return
+        if status is not self._status:
+            self._since = microseconds(self._clock.utc())
+        self._status, self._problem = status, problem
+        self._changed(self)
+
+    @property
+    def recording(self) -> bool:
+        """A fragment landed just now."""
+        landed = self.recorder.landed
+        return self.config["record"] and landed > 0 and self._clock.monotonic() - landed < LANDED_S
+
+    def check(self) -> None:
+        """Once a second: our own clock's steps, and whether recording began or ended."""
+        if self._run is not None and self._run.check_clock():
+            _LOGGER.warning("camera %s: the clock stepped, a new run begins", self.config["id"])
+        if self.recording != self._told_recording:
+            self._told_recording = self.recording
+            self._changed(self)
+
+    def renew_figures(self) -> None:
+        """Bit rate and frame rate since the last call."""
+        now = self._clock.monotonic()
+        elapsed, self._figures_at = now - self._figures_at, now
+        if self._session is None or self._run is None or elapsed <= 0:
+            self._bitrate = self._fps = 0.0
+            return
+        size, pictures = self._session.received_bytes, self._run.pictures
+        self._bitrate = (size - self._figures_bytes) * 8 / elapsed / 1000
+        self._fps = (pictures - self._figures_pictures) / elapsed
+        self._figures_bytes, self._figures_pictures = size, pictures
+
+    def state(self) -> CameraState:
+        """Everything that is known, for the API."""
+        stream = self.feed.format
+        newest = self._run.newest if self._run is not None else 0.0
+        offset = self._clock.utc() - self._clock.monotonic()
+        return {
+            "id": self.config["id"],
+            "facility": self.facility,
+            "status": self._status.value,
+            "since": self._since,
+            "problem": self._problem,
+            "recording": self.recording,
+            "recording_wanted": self.config["record"],
+            "format": None
+            if stream is None
+            else {
+                "video": stream.video.codec,
+                "width": stream.video.width,
+                "height": stream.video.height,
+                "codec_string": stream.video.codec_string,
+                "audio": stream.audio.codec if stream.audio else None,
+            },
+            "recorded_s": round(self.recorder.recorded_s, 1),
+            "first_picture_s": None if self._first_picture_s is None else round(self._first_picture_s, 3),
+            "bitrate_kbps": round(self._bitrate, 1),
+            "fps": round(self._fps, 2),
+            "last_frame": microseconds(newest + offset) if newest else None,
+            "reconnects": max(self._reconnects, 0),
+            "lost_packets": self._lost_packets + (self._session.lost_packets if self._session else 0),
+            "viewers": self.feed.viewers,
+        }

@@ -1,0 +1,1 @@
+"""Codecs: from RTP payloads to samples, and what parameter sets say."""

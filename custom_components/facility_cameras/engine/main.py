@@ -1,0 +1,104 @@
+"""The engine's process: reads what it is told on standard input, runs until it is told to leave or its leash ends.
+
+SIGTERM closes every segment within 2 s. Exit codes: 0 it left, 1 it failed, 3 another engine holds the lock.
+"""
+
+import asyncio
+import fcntl
+import json
+import logging
+from logging.handlers import RotatingFileHandler
+import os
+from pathlib import Path
+import signal
+import sys
+from typing import cast
+
+from .api import LaunchRequest
+from .build import build_id
+from .clock import SystemClock
+from .picture.stills import Stills
+from .restream import Restream
+from .server import Server
+from .supervisor import Supervisor
+
+_LOGGER = logging.getLogger(__name__)
+
+LOG_BYTES = 2 << 20
+LOG_FILES = 3
+
+
+def main() -> int:
+    """Run the engine; returns its exit code."""
+    launch = cast("LaunchRequest", json.loads(sys.stdin.read()))
+    folder = Path(launch["state_dir"])
+    os.umask(0o027)
+    handler = RotatingFileHandler(folder / "engine.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    lock = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _LOGGER.error("another engine of this hub runs")
+        return 3
+    asyncio.run(_run(launch, folder, lock))
+    return 0
+
+
+async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
+    leaving = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, leaving.set)
+    clock = SystemClock()
+    build = await asyncio.to_thread(build_id)
+    supervisor = Supervisor(folder, clock)
+    stills = Stills()
+    restream = Restream(supervisor.feed)
+    server = Server(supervisor, stills, clock, build=build, leash_s=launch["leash_s"], leave=leaving.set)
+    supervisor.start()
+    _LOGGER.info("engine %s begins with %d cameras", build, len(supervisor.cameras()))
+    watching = asyncio.create_task(supervisor.watch())
+    telling: asyncio.Task[None] | None = None
+    try:
+        supervisor.restream_port = await restream.start(
+            launch["restream_host"], supervisor.restream_port, launch["restream_secret"]
+        )
+        await server.start(Path(launch["socket"]))
+        telling = asyncio.create_task(server.tell_figures())
+        await _until_over(leaving, server, lock, folder, launch["leash_s"])
+    finally:
+        watching.cancel()
+        if telling is not None:
+            telling.cancel()
+        await server.close()
+        await restream.close()
+        await supervisor.close()
+        await stills.close()
+        _LOGGER.info("engine left")
+
+
+async def _until_over(leaving: asyncio.Event, server: Server, lock: int, folder: Path, leash_s: float) -> None:
+    """Wait until the engine is told to leave, its leash ends, or its folder was taken away (a restored backup)."""
+    while not leaving.is_set():
+        try:
+            async with asyncio.timeout(1.0):
+                await leaving.wait()
+        except TimeoutError:
+            if server.events.alone_s > leash_s:
+                _LOGGER.warning("no hub for %d s: the engine ends", round(leash_s))
+                return
+            if await asyncio.to_thread(_replaced, lock, folder):
+                _LOGGER.warning("the configuration folder was replaced: the engine ends")
+                return
+
+
+def _replaced(lock: int, folder: Path) -> bool:
+    """Whether the lock file that we hold is no longer the one in the folder."""
+    try:
+        there = (folder / "engine.lock").stat()
+    except OSError:
+        return True
+    held = os.fstat(lock)
+    return (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino)

@@ -1,0 +1,163 @@
+"""Stills: the newest key picture as JPEG, decoded by the worker process, at most once per picture and size.
+
+Nothing runs until somebody asks. There is one worker; it is replaced when it crashes or hangs, and whoever asked then
+gets a PictureError (promise I7: apart).
+"""
+
+import asyncio
+from asyncio.subprocess import PIPE, Process
+from collections import OrderedDict
+import contextlib
+from dataclasses import dataclass, field
+import logging
+import os
+from pathlib import Path
+import struct
+import sys
+
+from ..media import Buffer, Sample, StreamFormat, VideoFormat
+
+_LOGGER = logging.getLogger(__name__)
+
+#: As in worker.py, which runs alone and imports nothing from here.
+_REQUEST = struct.Struct(">BHHII")
+_ANSWER = struct.Struct(">BI")
+_CODECS = {"h264": 1, "h265": 2}
+
+#: A worker that has not answered by then is stuck.
+DECODE_S = 5.0
+#: The first answer of a worker includes its start.
+START_S = 15.0
+#: Nobody sends a larger key picture, nor wants a larger JPEG.
+PICTURE_BYTES = 16 << 20
+JPEG_BYTES = 16 << 20
+SIDE_MAX = 7680
+CAMERAS_MAX = 256
+SIZES_MAX = 4
+
+
+class PictureError(Exception):
+    """No JPEG could be made of this picture; the sentence says why. The next picture may do."""
+
+
+@dataclass(slots=True)
+class _Made:
+    """What was made, or is being made, of one key picture: a task for each size."""
+
+    picture: tuple[float, int]
+    sizes: OrderedDict[tuple[int, int], asyncio.Task[bytes]] = field(default_factory=OrderedDict)
+
+
+class Stills:
+    """JPEG of key pictures, on demand."""
+
+    def __init__(self) -> None:
+        """No worker is started yet."""
+        self._made: OrderedDict[str, _Made] = OrderedDict()
+        self._worker: Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def picture(
+        self, camera_id: str, stream: StreamFormat, sample: Sample, width: int | None = None, height: int | None = None
+    ) -> bytes:
+        """`sample`, a key picture, as JPEG, fitted into width × height pixels: never enlarged, proportions kept.
+
+        Raises PictureError.
+        """
+        size = (min(width or 0, SIDE_MAX), min(height or 0, SIDE_MAX))
+        made = self._made.get(camera_id)
+        if made is None or made.picture != (sample.received, sample.time):
+            made = self._made[camera_id] = _Made((sample.received, sample.time))
+        self._made.move_to_end(camera_id)
+        if len(self._made) > CAMERAS_MAX:
+            self._made.popitem(last=False)
+        task = made.sizes.get(size)
+        if task is None:
+            task = made.sizes[size] = asyncio.create_task(self._decode(stream.video, sample, size))
+            if len(made.sizes) > SIZES_MAX:
+                made.sizes.popitem(last=False)
+        # Shielded: one who goes away takes the picture from nobody else.
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """End the worker and whatever waits for it."""
+        tasks = [task for made in self._made.values() for task in made.sizes.values() if not task.done()]
+        self._made.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._end_worker()
+
+    async def _decode(self, video: VideoFormat, sample: Sample, size: tuple[int, int]) -> bytes:
+        if sample.size > PICTURE_BYTES:
+            raise PictureError(f"the picture has {sample.size} bytes, more than {PICTURE_BYTES}")
+        if (codec := _CODECS.get(video.codec)) is None:
+            raise PictureError(f"{video.codec} cannot be decoded")
+        sets: list[bytes] = []
+        for nal in (*video.vps, *video.sps, *video.pps):
+            sets += (len(nal).to_bytes(4), nal)
+        head = _REQUEST.pack(codec, *size, sum(map(len, sets)), sample.size)
+        request = [head, *sets, *sample.parts]
+        async with self._turn:
+            try:
+                try:
+                    return await self._ask(request)
+                except ConnectionError, asyncio.IncompleteReadError:
+                    # It may have been ended from outside, or by the picture before.
+                    await self._end_worker()
+                    return await self._ask(request)
+            except (OSError, asyncio.IncompleteReadError) as error:
+                await self._end_worker()
+                reason = "took too long" if isinstance(error, TimeoutError) else "failed"
+                _LOGGER.warning("Decoding a picture %s; the decoder is started anew for the next", reason)
+                raise PictureError(f"decoding {reason}") from error
+            except asyncio.CancelledError:
+                # In the middle of an answer: the rest of it would be taken for the next one.
+                await self._end_worker()
+                raise
+
+    async def _ask(self, request: list[Buffer]) -> bytes:
+        """One exchange with the worker. Raises PictureError for a picture that it cannot decode."""
+        limit_s = DECODE_S
+        if self._worker is not None and self._worker.returncode is not None:
+            await self._end_worker()
+        if self._worker is None:
+            self._worker = await _start_worker()
+            limit_s = START_S
+        source, sink = self._worker.stdin, self._worker.stdout
+        assert source is not None
+        assert sink is not None
+        async with asyncio.timeout(limit_s):
+            source.writelines(request)
+            await source.drain()
+            good, length = _ANSWER.unpack(await sink.readexactly(_ANSWER.size))
+            if length > JPEG_BYTES:
+                raise OSError("answer of the decoder too long")
+            body = await sink.readexactly(length)
+        if not good:
+            raise PictureError(body.decode("ascii", "replace"))
+        return body
+
+    async def _end_worker(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            worker.kill()
+        await worker.wait()
+
+
+async def _start_worker() -> Process:
+    """With nothing of our environment, nor of our open files."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        str(Path(__file__).with_name("worker.py")),
+        str(os.getpid()),
+        stdin=PIPE,
+        stdout=PIPE,
+        cwd="/",
+        env={"LANG": "C.UTF-8"},
+        limit=1 << 20,
+        start_new_session=True,
+    )

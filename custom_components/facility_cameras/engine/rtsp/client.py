@@ -1,0 +1,396 @@
+"""One RTSP session with a camera (RFC 2326): from the connection to PLAY, then packets until somebody ends it.
+
+The dialogue lives with what real cameras do (CAMERAS.md, R). Promise I8 (polite): one session, keep-alive at half the
+session's time-out within 5 to 30 s, TEARDOWN within 1 s. A signed request that is refused is not repeated (O1).
+"""
+
+import contextlib
+from dataclasses import dataclass
+import secrets
+from typing import Protocol
+
+from ..api import Cause
+from ..codec.aac import AacFrames, HeaderLengths, parse_config
+from ..codec.h264 import H264Pictures
+from ..codec.h265 import H265Pictures
+from ..codec.pictures import PictureBuilder
+from ..media import AudioFormat, Sample, VideoFormat
+from ..problem import CameraError
+from .auth import Authenticator
+from .connection import Connection
+from .interleaved import Demultiplexer
+from .message import Message, MessageError
+from .rtp import Rtcp, RtpTrack
+from .sdp import Description, Media, Payload, parameter_sets, parse_sdp
+from .url import RtspUrl, base_url, control_url, parse_url, with_host
+
+AGENT = "FacilityCameras"
+REDIRECTS = 3
+TEARDOWN_S = 1.0
+REPORT_S = 5.0
+#: No media for so long: the session is dead although the connection stands (B2). Stalls of seconds are normal (B3).
+SILENCE_S = 8.0
+#: A BYE, then silence for so long: reconnect (P17).
+GOODBYE_S = 2.0
+#: Packets but no picture to begin with for so long (long groups: C3).
+KEYFRAME_S = 45.0
+_VIDEO: dict[str, type[H264Pictures | H265Pictures]] = {
+    "h264": H264Pictures,
+    "h265": H265Pictures,
+    "hevc": H265Pictures,
+}
+
+
+class Sink(Protocol):
+    """Who takes what a session receives. Called in the event loop, during `Session.read`."""
+
+    def on_video_format(self, video: VideoFormat) -> None:
+        """Parameter sets are known or changed; the next picture is a key picture."""
+
+    def on_audio_format(self, audio: AudioFormat) -> None:
+        """The session brings audio."""
+
+    def on_picture(self, sample: Sample) -> None:
+        """The next picture, its time as extended RTP time."""
+
+    def on_audio(self, sample: Sample) -> None:
+        """The next audio frame, its time as extended RTP time."""
+
+
+@dataclass(slots=True)
+class Manners:
+    """What was learnt of a camera in earlier sessions."""
+
+    #: GET_PARAMETER, OPTIONS: the keep-alive that the camera understands (R14).
+    keep_alive: str = ""
+    #: Video alone stayed silent: set up all tracks (R25).
+    all_tracks: bool = False
+
+
+class Session:
+    """One session. `open`, then `read` again and again, then `close`; everything raises CameraError."""
+
+    def __init__(
+        self, url: RtspUrl, username: str, password: str, *, audio: bool, sink: Sink, manners: Manners
+    ) -> None:
+        """Prepare a session; nothing is sent yet."""
+        self._url = url
+        self._login = Authenticator(username, password)
+        self._want_audio = audio
+        self._sink = sink
+        self._manners = manners
+        self._connection: Connection | None = None
+        self._demultiplexer = Demultiplexer(self._on_message)
+        self._session = ""
+        self._timeout = 60.0
+        self._aggregate = ""
+        self._public = ""
+        self._early = b""
+        self._source = secrets.randbits(32)
+        self._video: RtpTrack | None = None
+        self._pictures: PictureBuilder | None = None
+        self._tracks: list[RtpTrack] = []
+        self._rtcp = Rtcp(self._on_camera_clock)
+        self._started = 0.0
+        self._last_media = 0.0
+        self._seen = 0
+        self._last_alive = 0.0
+        self._last_report = 0.0
+        self._had_picture = False
+        #: The camera's own clock (seconds since 1970) minus monotonic time, from its newest sender report.
+        self.camera_clock: float | None = None
+        #: True once the camera accepted a signed request (or needed none).
+        self.let_in = False
+
+    # Dialogue -----------------------------------------------------------------------------------------------------
+
+    async def open(self, now: float) -> None:
+        """Connect and play. `now` is monotonic seconds."""
+        for _ in range(REDIRECTS + 1):
+            target = await self._try_open()
+            if target is None:
+                break
+            self._follow(target)
+        else:
+            raise CameraError(Cause.BAD_ANSWER, host=self._url.host, port=self._url.port)
+        self._started = self._last_media = self._last_alive = self._last_report = now
+        self._early = self._connected().begin_playing()
+
+    async def _try_open(self) -> str | None:
+        """The whole dialogue once. Returns an address if the camera redirects, None if it plays."""
+        self._connection = await Connection.connect(self._url)
+        await self._options()
+        try:
+            described = await self._send("DESCRIBE", str(self._url), {"Accept": "application/sdp"})
+        except CameraError as error:
+            if error.cause is not Cause.CONNECTION_LOST or not self._login.used:
+                raise
+            # Some close the connection behind their 401: once more on a new one, with the login at once.
+            self._connection.close()
+            self._connection = await Connection.connect(self._url)
+            described = await self._send("DESCRIBE", str(self._url), {"Accept": "application/sdp"})
+        if described.status in (301, 302, 303, 307, 308):
+            self._connection.close()
+            return described.header("location")
+        self._expect(described)
+        self.let_in = True
+        description = parse_sdp(described.body)
+        base = base_url(self._url, described.header("content-base"), described.header("content-location"))
+        self._aggregate = control_url(base, description.control)
+        await self._setup_all(description, base)
+        played = await self._send("PLAY", self._aggregate, {"Range": "npt=0.000-"})
+        if played.status == 404 and self._aggregate != str(self._url):
+            self._aggregate = str(self._url)
+            played = await self._send("PLAY", self._aggregate, {"Range": "npt=0.000-"})
+        self._expect(played)
+        return None
+
+    async def _options(self) -> None:
+        """Ask what the camera can do. The answer is only informative (R27); a challenge in it saves a round."""
+        answer = await self._send_once("OPTIONS", str(self._url), {})
+        self._public = answer.header("public").upper()
+        if answer.status == 401:
+            self._login.challenged(answer.headers.get("www-authenticate", []))
+
+    def _follow(self, location: str) -> None:
+        """Go where the camera points; the login goes only to the same host, and never to an address of another kind."""
+        try:
+            target, _, _ = parse_url(location)
+        except ValueError:
+            raise CameraError(Cause.BAD_ANSWER, host=self._url.host, port=self._url.port) from None
+        if target.host != self._url.host:
+            self._login = Authenticator("", "")
+        self._url = target
+
+    async def _setup_all(self, description: Description, base: str) -> None:
+        video = self._choose_video(description)
+        media, payload = video
+        pictures = _VIDEO[payload.codec](self._sink.on_picture, self._sink.on_video_format)
+        pictures.parameter_sets(parameter_sets(payload))
+        self._pictures = pictures
+        track = RtpTrack(pictures, payload.number, payload.clock or 90_000)
+        await self._setup(media, base, 0, track, self._rtcp)
+        self._video = track
+        self._tracks.append(track)
+        channel = 2
+        for other in description.media:
+            if other is media:
+                continue
+            wanted = self._want_audio and channel == 2 and other.kind == "audio"
+            audio = self._audio_track(other) if wanted else None
+            if audio is None and not self._manners.all_tracks:
+                continue
+            # A failed extra track is not an error (R25).
+            with contextlib.suppress(CameraError):
+                await self._setup(other, base, channel, audio[0] if audio else None, None)
+                if audio is not None:
+                    self._tracks.append(audio[0])
+                    self._sink.on_audio_format(audio[1])
+            channel += 2
+
+    def _choose_video(self, description: Description) -> tuple[Media, Payload]:
+        """The first video medium with a codec we record."""
+        seen = ""
+        for media in description.media:
+            if media.kind != "video":
+                continue
+            for payload in media.payloads:
+                if payload.codec in _VIDEO:
+                    return media, payload
+                seen = seen or payload.codec or str(payload.number)
+        if seen:
+            raise CameraError(Cause.CODEC_UNSUPPORTED, codec=seen.upper(), path=self._url.shown)
+        raise CameraError(Cause.NO_VIDEO, host=self._url.host, path=self._url.shown)
+
+    def _audio_track(self, media: Media) -> tuple[RtpTrack, AudioFormat] | None:
+        """AAC that is described well enough (S11); anything else is dropped and never blocks the video (S13)."""
+        if media.direction == "sendonly":
+            return None
+        for payload in media.payloads:
+            if payload.codec != "mpeg4-generic":
+                continue
+            fields = payload.parameters
+            try:
+                audio = parse_config(bytes.fromhex(fields.get("config", "")))
+                lengths = HeaderLengths(
+                    int(fields.get("sizelength") or 13),
+                    int(fields.get("indexlength") or 3),
+                    int(fields.get("indexdeltalength") or 3),
+                )
+            except ValueError:
+                continue
+            if not (1 <= lengths.size <= 16 and 0 <= lengths.index <= 16 and 0 <= lengths.delta <= 16):
+                continue
+            frames = AacFrames(self._sink.on_audio, lengths)
+            return RtpTrack(frames, payload.number, audio.sample_rate), audio
+        return None
+
+    async def _setup(self, media: Media, base: str, channel: int, track: RtpTrack | None, rtcp: Rtcp | None) -> None:
+        """SETUP one medium over TCP and bind its channels: the numbers of the answer win (R19)."""
+        address = control_url(base, media.control) if media.control else self._aggregate
+        headers = {"Transport": f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"}
+        answer = await self._send("SETUP", address, headers)
+        if answer.status == 404 and with_host(address, self._url) != address:
+            answer = await self._send("SETUP", with_host(address, self._url), headers)
+        if answer.status in (461, 406):
+            raise CameraError(Cause.UDP_ONLY, host=self._url.host, path=self._url.shown)
+        self._expect(answer)
+        transport = [part.strip().lower() for part in answer.header("transport").split(";")]
+        if transport[0] in ("rtp/avp", "rtp/avp/udp") and not any(part.startswith("interleaved") for part in transport):
+            raise CameraError(Cause.UDP_ONLY, host=self._url.host, path=self._url.shown)
+        first = channel
+        for part in transport:
+            name, _, numbers = part.partition("=")
+            number = numbers.partition("-")[0].strip()
+            if name.strip() == "interleaved" and number.isascii() and number.isdigit() and int(number) < 255:
+                first = int(number)
+        if track is not None:
+            self._demultiplexer.channel(first, track.frame)
+        if rtcp is not None:
+            self._demultiplexer.channel(first + 1, rtcp.frame)
+
+    async def _send(self, method: str, url: str, headers: dict[str, str]) -> Message:
+        """Send a request; where the camera asks for a login, once more with it (or with its new nonce, R12)."""
+        answer = await self._send_once(method, url, headers)
+        if answer.status == 401:
+            values = answer.headers.get("www-authenticate", [])
+            again = self._login.renewed(values) if self.let_in else self._login.challenged(values)
+            if again:
+                answer = await self._send_once(method, url, headers)
+                if answer.status == 401 and self._login.challenged(answer.headers.get("www-authenticate", [])):
+                    answer = await self._send_once(method, url, headers)  # stale=true: the password was not judged
+        return answer
+
+    async def _send_once(self, method: str, url: str, headers: dict[str, str]) -> Message:
+        connection = self._connected()
+        answer = await connection.request(method, url, self._headers(method, url, headers))
+        session, _, rest = answer.header("session").partition(";")
+        if session and not self._session:
+            self._session = session.strip()  # R17: the first one counts
+        name, _, value = rest.strip().partition("=")
+        if name.strip().lower() == "timeout":
+            text = value.strip().strip('"')
+            self._timeout = float(text) if text.isascii() and text.isdigit() and 0 < int(text) < 86400 else 60.0
+        return answer
+
+    def _headers(self, method: str, url: str, headers: dict[str, str]) -> dict[str, str]:
+        complete = {"User-Agent": AGENT, **headers}
+        if self._session:
+            complete["Session"] = self._session
+        authorization = self._login.header(method, url)
+        if authorization is not None:
+            complete["Authorization"] = authorization
+        return complete
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            raise CameraError(Cause.CONNECTION_LOST, host=self._url.host, port=self._url.port)
+        return self._connection
+
+    def _expect(self, answer: Message) -> None:
+        """Raise what an answer that is not 2xx means."""
+        status = answer.status
+        if 200 <= status < 300:
+            return
+        if status == 401:
+            cause = Cause.PASSWORD_WRONG if self._login.has_login else Cause.PASSWORD_MISSING
+            raise CameraError(cause, host=self._url.host)
+        if status == 404:
+            raise CameraError(Cause.PATH_NOT_FOUND, host=self._url.host, path=self._url.shown)
+        if status in (453, 503):
+            raise CameraError(Cause.CAMERA_BUSY, host=self._url.host)
+        raise CameraError(Cause.CAMERA_ERROR, host=self._url.host, status=status)
+
+    # Playing ------------------------------------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        """The socket, for waiting until something arrives."""
+        return self._connected().fileno()
+
+    def read(self, now: float) -> None:
+        """Take all that has arrived since the last read, and do what is due."""
+        connection = self._connected()
+        data = connection.read()
+        if self._early:
+            data, self._early = self._early + data, b""
+        if data:
+            for track in self._tracks:
+                track.now = now
+            try:
+                self._demultiplexer.feed(data)
+            except MessageError:
+                raise CameraError(Cause.BAD_ANSWER, host=self._url.host, port=self._url.port) from None
+            if self._pictures is not None:
+                self._pictures.check_bounds()
+        self._watch(now)
+        if now - self._last_alive >= min(max(self._timeout / 2, 5.0), 30.0):
+            self._last_alive = now
+            self._keep_alive()
+        if now - self._last_report >= REPORT_S and self._video is not None and self._video.received:
+            self._last_report = now
+            connection.send(b"$\x01\x00\x20" + self._video.receiver_report(self._source))
+
+    def _watch(self, now: float) -> None:
+        """Raise what silence means."""
+        video = self._video
+        if video is None:
+            return
+        if video.received != self._seen:
+            self._seen = video.received
+            self._last_media = now
+            self._rtcp.goodbye = False
+        silent = now - self._last_media
+        if silent > SILENCE_S:
+            self._manners.all_tracks = self._manners.all_tracks or not video.received
+            raise CameraError(Cause.NO_PACKETS, host=self._url.host, seconds=round(SILENCE_S))
+        if self._rtcp.goodbye and silent > GOODBYE_S:
+            raise CameraError(Cause.CONNECTION_LOST, host=self._url.host, port=self._url.port)
+        if self._pictures is not None:
+            self._had_picture = self._had_picture or not self._pictures.waiting
+            if not self._had_picture and now - self._started > KEYFRAME_S:
+                raise CameraError(Cause.NO_KEYFRAME, host=self._url.host, seconds=round(KEYFRAME_S))
+
+    def _keep_alive(self) -> None:
+        method = self._manners.keep_alive or ("GET_PARAMETER" if "GET_PARAMETER" in self._public else "OPTIONS")
+        self._manners.keep_alive = method
+        self._connected().send_request(method, self._aggregate, self._headers(method, self._aggregate, {}))
+
+    def _on_message(self, message: Message) -> None:
+        if message.method:
+            self._connected().send_answer(message)
+        elif message.status == 401:
+            if self._login.renewed(message.headers.get("www-authenticate", [])):
+                self._keep_alive()
+        elif message.status >= 400 and self._manners.keep_alive == "GET_PARAMETER":
+            self._manners.keep_alive = "OPTIONS"  # R14
+
+    def _on_camera_clock(self, seconds: float) -> None:
+        self.camera_clock = seconds - (self._video.now if self._video else 0.0)
+
+    @property
+    def received_bytes(self) -> int:
+        """Payload bytes so far."""
+        return sum(track.bytes for track in self._tracks)
+
+    @property
+    def lost_packets(self) -> int:
+        """Packets that never came, so far."""
+        return sum(track.lost for track in self._tracks)
+
+    @property
+    def age(self) -> float:
+        """Monotonic time at which the session began to play; 0 before."""
+        return self._started
+
+    async def close(self) -> None:
+        """TEARDOWN, within a second, and close."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            if self._session:
+                headers = self._headers("TEARDOWN", self._aggregate or str(self._url), {})
+                with contextlib.suppress(CameraError):
+                    await connection.request("TEARDOWN", self._aggregate or str(self._url), headers, limit=TEARDOWN_S)
+        finally:
+            connection.close()

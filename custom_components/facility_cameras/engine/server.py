@@ -1,0 +1,299 @@
+"""The engine's API: HTTP/JSON over a Unix socket. docs/engine-api.md tells what each call does.
+
+Only the engine's own user and root are answered (SO_PEERCRED). Every body is bounded; an id that is not known is 404.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+import os
+from pathlib import Path
+import socket
+import struct
+from typing import cast
+
+from aiohttp import web
+import orjson
+
+from . import footage
+from .api import API_VERSION, CameraState, EngineInfo, Event, FacilityConfig, ProbeRequest
+from .archive.archive import Archive
+from .camera import Camera
+from .clock import Clock, microseconds
+from .events import Events
+from .picture.stills import PictureError, Stills
+from .probe import probe
+from .supervisor import Supervisor
+
+FIGURES_S = 10.0
+BODY_BYTES = 4 << 20
+_FACILITY = {"name": str, "archive": str, "archive_id": str, "days_to_keep": int, "cameras": list}
+_CAMERA = {"id": str, "name": str, "url": str, "username": str, "password": str, "audio": bool, "record": bool}
+
+type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _json(content: object, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(content), status=status, content_type="application/json")
+
+
+def _error(status: int, sentence: str) -> web.Response:
+    return _json({"error": sentence}, status)
+
+
+def _checked(content: object, wanted: dict[str, type]) -> dict[str, object]:
+    """`content` if it is an object with these fields. Raises ValueError."""
+    if not isinstance(content, dict):
+        raise ValueError("an object is wanted")  # noqa: TRY004  (a bad body is a bad value)
+    for key, kind in wanted.items():
+        if not isinstance(content.get(key), kind):
+            raise ValueError(f"{key} is missing or of the wrong kind")  # noqa: TRY004
+    return {key: content[key] for key in wanted}
+
+
+@web.middleware
+async def _only_ours(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer the same user and root alone."""
+    transport = request.transport
+    peer: socket.socket | None = transport.get_extra_info("socket") if transport else None
+    if peer is None:
+        raise web.HTTPForbidden
+    _, user, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    if user not in (0, os.geteuid()):
+        raise web.HTTPForbidden
+    return await handler(request)
+
+
+class Server:
+    """Answers on a Unix socket until closed."""
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        stills: Stills,
+        clock: Clock,
+        *,
+        build: str,
+        leash_s: float,
+        leave: Callable[[], None],
+    ) -> None:
+        """Serve this supervisor; `leave` ends the engine."""
+        self._supervisor = supervisor
+        self._stills = stills
+        self._clock = clock
+        self._build = build
+        self._leash_s = leash_s
+        self._leave = leave
+        self._started = microseconds(clock.utc())
+        self.events = Events(clock.monotonic)
+        self._runner: web.AppRunner | None = None
+        supervisor.on_changed = self._on_changed
+        supervisor.on_removed = lambda camera: self.events.tell({"event": "removed", "id": camera})
+
+    async def start(self, path: Path) -> None:
+        """Listen on `path`, replacing a socket that is left over. Raises OSError."""
+        app = web.Application(middlewares=[_only_ours], client_max_size=BODY_BYTES)
+        camera = "/v1/cameras/{camera}"
+        app.add_routes(
+            [
+                web.get("/v1/info", self._get_info),
+                web.get("/v1/events", self._get_events),
+                web.get("/v1/facilities", self._get_facilities),
+                web.put("/v1/facilities/{facility}", self._put_facility),
+                web.delete("/v1/facilities/{facility}", self._delete_facility),
+                web.get("/v1/cameras", self._get_cameras),
+                web.post(f"{camera}/retry", self._retry),
+                web.get(f"{camera}/still", self._get_still),
+                web.get(f"{camera}/spans", self._get_spans),
+                web.get(f"{camera}/segments", self._get_segments),
+                web.get(f"{camera}/playlist", self._get_playlist),
+                web.get(camera + "/segments/{number:\\d{1,15}}", self._get_segment),
+                web.get(camera + "/formats/{number:\\d{1,15}}", self._get_format),
+                web.post("/v1/probe", self._probe),
+                web.post("/v1/flush", self._flush),
+                web.post("/v1/leave", self._post_leave),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            await web.UnixSite(self._runner, str(path)).start()
+        finally:
+            os.umask(before)
+
+    async def close(self) -> None:
+        """End the event streams and stop listening."""
+        self.events.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def tell_figures(self) -> None:
+        """Every 10 s, the newest figures. Ends only by being cancelled."""
+        while True:
+            await asyncio.sleep(FIGURES_S)
+            self._supervisor.renew_figures()
+            self.events.tell(
+                {
+                    "event": "figures",
+                    "cameras": self._supervisor.cameras(),
+                    "facilities": await self._supervisor.facilities(),
+                }
+            )
+
+    def _on_changed(self, state: CameraState) -> None:
+        self.events.tell({"event": "camera", "camera": state})
+
+    def _info(self) -> EngineInfo:
+        return {
+            "api": API_VERSION,
+            "build": self._build,
+            "pid": os.getpid(),
+            "started": self._started,
+            "restream_port": self._supervisor.restream_port,
+            "cameras": len(self._supervisor.cameras()),
+            "leash_s": self._leash_s,
+        }
+
+    # Calls --------------------------------------------------------------------------------------------------------
+
+    async def _get_info(self, _request: web.Request) -> web.Response:
+        return _json(self._info())
+
+    async def _get_events(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        queue = self.events.attach()
+        try:
+            await response.prepare(request)
+            event: Event | None = {
+                "event": "snapshot",
+                "engine": self._info(),
+                "cameras": self._supervisor.cameras(),
+                "facilities": await self._supervisor.facilities(),
+            }
+            while event is not None:
+                await response.write(orjson.dumps(event) + b"\n")
+                event = await queue.get()
+        except ConnectionError:
+            pass  # the hub is gone: that is what the leash is for
+        finally:
+            self.events.detach(queue)
+        return response
+
+    async def _get_facilities(self, _request: web.Request) -> web.Response:
+        return _json({"facilities": await self._supervisor.facilities()})
+
+    async def _put_facility(self, request: web.Request) -> web.Response:
+        try:
+            body = orjson.loads(await request.read())
+            facility = _checked(body, _FACILITY)
+            facility["id"] = request.match_info["facility"]
+            facility["cameras"] = [_checked(camera, _CAMERA) for camera in cast("list[object]", facility["cameras"])]
+            await self._supervisor.put_facility(cast("FacilityConfig", facility))
+        except ValueError as error:
+            return _error(400, f"facility not understood: {error}")
+        except OSError as error:
+            return _error(507, f"the list of cameras could not be saved: {error.strerror}")
+        return _json({})
+
+    async def _delete_facility(self, request: web.Request) -> web.Response:
+        try:
+            await self._supervisor.delete_facility(request.match_info["facility"])
+        except OSError as error:
+            return _error(507, f"the list of cameras could not be saved: {error.strerror}")
+        return _json({})
+
+    async def _get_cameras(self, _request: web.Request) -> web.Response:
+        return _json({"cameras": self._supervisor.cameras()})
+
+    def _camera(self, request: web.Request) -> Camera:
+        camera = self._supervisor.camera(request.match_info["camera"])
+        if camera is None:
+            raise web.HTTPNotFound(text="no such camera")
+        return camera
+
+    async def _retry(self, request: web.Request) -> web.Response:
+        self._camera(request).retry()
+        return _json({})
+
+    async def _get_still(self, request: web.Request) -> web.Response:
+        camera = self._camera(request)
+        newest = camera.feed.newest_key
+        if newest is None:
+            return _error(404, "no picture yet")
+        stream, sample = newest
+        width, height = (_number(request, name, 1, 8192) for name in ("width", "height"))
+        try:
+            jpeg = await self._stills.picture(camera.config["id"], stream, sample, width=width, height=height)
+        except PictureError as error:
+            return _error(502, str(error))
+        taken = microseconds(sample.received + self._clock.utc() - self._clock.monotonic())
+        return web.Response(body=jpeg, content_type="image/jpeg", headers={"X-Taken": str(taken)})
+
+    def _archive(self, request: web.Request) -> Archive:
+        """The archive of a camera, which may be one that is received no longer only while its facility is ours."""
+        archive = self._supervisor.archive_of(self._camera(request))
+        if archive is None:
+            raise web.HTTPNotFound(text="no archive")
+        return archive
+
+    def _span(self, request: web.Request) -> tuple[str, int, int]:
+        start = _number(request, "start", 0, 1 << 62)
+        end = _number(request, "end", 0, 1 << 62)
+        return request.match_info["camera"], start or 0, 1 << 62 if end is None else end
+
+    async def _get_spans(self, request: web.Request) -> web.Response:
+        archive = self._archive(request)
+        return _json({"spans": await asyncio.to_thread(footage.spans, archive, *self._span(request))})
+
+    async def _get_segments(self, request: web.Request) -> web.Response:
+        archive = self._archive(request)
+        return _json({"segments": await asyncio.to_thread(footage.segments, archive, *self._span(request))})
+
+    async def _get_playlist(self, request: web.Request) -> web.Response:
+        archive = self._archive(request)
+        text = await asyncio.to_thread(footage.media_playlist, archive, *self._span(request))
+        if text is None:
+            return _error(404, "no footage in this time")
+        return web.Response(text=text, content_type="application/x-mpegURL")
+
+    async def _get_segment(self, request: web.Request) -> web.Response:
+        archive = self._archive(request)
+        found = await asyncio.to_thread(footage.segment, archive, int(request.match_info["number"]))
+        if found is None or found["camera"] != request.match_info["camera"]:
+            return _error(404, "no such segment")
+        return _json(found)
+
+    async def _get_format(self, request: web.Request) -> web.Response:
+        index = self._archive(request).index
+        number = int(request.match_info["number"])
+        init = await asyncio.to_thread(index.init, number) if index is not None else None
+        return web.Response(body=init, content_type="video/mp4") if init else _error(404, "no such format")
+
+    async def _probe(self, request: web.Request) -> web.Response:
+        try:
+            body = _checked(orjson.loads(await request.read()), {"url": str, "username": str, "password": str})
+            return _json(await probe(cast("ProbeRequest", body), self._clock, self._stills))
+        except ValueError:
+            return _error(400, "not an RTSP address")
+
+    async def _flush(self, _request: web.Request) -> web.Response:
+        try:
+            await self._supervisor.flush()
+        except TimeoutError:
+            return _error(504, "the disk did not take everything within 10 s")
+        return _json({})
+
+    async def _post_leave(self, _request: web.Request) -> web.Response:
+        self._leave()
+        return _json({})
+
+
+def _number(request: web.Request, name: str, least: int, most: int) -> int | None:
+    """A number of the query, None if it is missing. Raises HTTPBadRequest."""
+    text = request.query.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        raise web.HTTPBadRequest(text=f"{name} is not a number from {least} to {most}")
+    return int(text)

@@ -1,0 +1,282 @@
+"""Which cameras there are and who runs: keeps cameras, archives and what is saved in step with what the hub wants.
+
+Changing one camera touches no other. A camera's task that ends by a fault of ours is logged and started again.
+"""
+
+import asyncio
+from collections.abc import Callable
+import contextlib
+import logging
+from pathlib import Path
+
+from . import saved
+from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, VolumeState
+from .archive.archive import Archive
+from .camera import Camera
+from .clock import Clock
+from .feed import Feed
+from .folder_name import folder_name
+from .logins import Logins
+from .recorder import Recorder
+from .ticker import Ticker
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Dialogues under way at once: 64 cameras behind a rebooted switch come back in order (B10).
+DIALOGUES = 16
+RESTART_S = 1.0
+
+
+class Supervisor:
+    """The engine's cameras. Ids are the hub's."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        """Load what was saved in `folder`; `start` begins. Blocks for a moment."""
+        self._folder = folder
+        self._clock = clock
+        self._saved = saved.load(folder)
+        self._save_wanted = asyncio.Event()
+        self._logins = Logins(self._saved["logins"], self._save_wanted.set)
+        self._ticker = Ticker()
+        self._dialogues = asyncio.Semaphore(DIALOGUES)
+        self._facilities: dict[str, FacilityConfig] = {}
+        self._archives: dict[tuple[str, str], Archive] = {}
+        self._cameras: dict[str, Camera] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        #: Called with the state of a camera that changed, and with the id of one that is gone.
+        self.on_changed: Callable[[CameraState], None] = lambda _state: None
+        self.on_removed: Callable[[str], None] = lambda _camera: None
+
+    @property
+    def restream_port(self) -> int:
+        """The port saved for the re-stream, 0 if none."""
+        return self._saved["restream_port"]
+
+    @restream_port.setter
+    def restream_port(self, port: int) -> None:
+        if port != self._saved["restream_port"]:
+            self._saved["restream_port"] = port
+            self._save_wanted.set()
+
+    # Life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin with the cameras that were saved."""
+        for facility in self._saved["facilities"]:
+            try:
+                self._apply(facility)
+            except KeyError, TypeError, ValueError:
+                _LOGGER.warning("a saved facility cannot be read and is left out")
+
+    async def watch(self) -> None:
+        """Once a second: look after every camera, and save what is to be saved. Ends only by being cancelled."""
+        while True:
+            for camera in tuple(self._cameras.values()):
+                camera.check()
+            if self._save_wanted.is_set():
+                await self.save()
+            await asyncio.sleep(1.0)
+
+    async def save(self) -> None:
+        """Put everything that lasts on the disk. Raises OSError."""
+        self._save_wanted.clear()
+        content: saved.Saved = {
+            "facilities": list(self._facilities.values()),
+            "restream_port": self._saved["restream_port"],
+            "logins": dict(self._logins.remembered),
+        }
+        await asyncio.to_thread(saved.save, self._folder, content)
+
+    async def close(self) -> None:
+        """End every session, finish every segment."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), *self._ending, return_exceptions=True)
+        self._ticker.close()
+        await asyncio.gather(*(asyncio.to_thread(archive.close) for archive in self._archives.values()))
+        with contextlib.suppress(OSError):
+            await self.save()
+
+    async def flush(self) -> None:
+        """Write and sync everything received."""
+        for camera in self._cameras.values():
+            camera.recorder.flush()
+        loop = asyncio.get_running_loop()
+        written = [loop.create_future() for _ in self._archives]
+        for archive, future in zip(self._archives.values(), written, strict=True):
+            archive.submit(None, 0, _settler(loop, future))
+        async with asyncio.timeout(10):
+            await asyncio.gather(*written)
+
+    # What the hub wants -------------------------------------------------------------------------------------------
+
+    async def put_facility(self, facility: FacilityConfig) -> None:
+        """Take over a facility as the hub wants it; saved before this returns. Raises ValueError, OSError."""
+        self._apply(facility)
+        await self.save()
+
+    async def delete_facility(self, identity: str) -> None:
+        """Receive its cameras no longer. Footage stays. Raises OSError."""
+        facility = self._facilities.pop(identity, None)
+        if facility is None:
+            return
+        for camera in facility["cameras"]:
+            self._remove(camera["id"])
+        self._renew_archives()
+        await self.save()
+
+    def _apply(self, facility: FacilityConfig) -> None:
+        before = self._facilities.get(facility["id"])
+        same_archive = before is not None and all(before[key] == facility[key] for key in ("archive", "archive_id"))
+        archive = self._archive(facility)
+        wanted = {camera["id"]: camera for camera in facility["cameras"]}
+        for camera in before["cameras"] if before is not None else ():
+            if camera["id"] not in wanted:
+                self._remove(camera["id"])
+        self._facilities[facility["id"]] = facility
+        for config in wanted.values():
+            known = self._cameras.get(config["id"])
+            if known is not None and same_archive and _same_session(known.config, config):
+                if known.config["record"] != config["record"]:
+                    known.set_recording(wanted=config["record"])
+                known.config = config
+            else:
+                self._add(config, facility, archive)
+        self._renew_archives()
+
+    def _archive(self, facility: FacilityConfig) -> Archive:
+        key = facility["archive"], facility["archive_id"]
+        if key not in self._archives:
+            self._archives[key] = Archive(Path(facility["archive"]), facility["archive_id"], self._clock)
+            self._archives[key].start()
+        return self._archives[key]
+
+    def _renew_archives(self) -> None:
+        """Days to keep for each archive; one that no facility uses any more is closed."""
+        for key, archive in tuple(self._archives.items()):
+            facilities = [one for one in self._facilities.values() if (one["archive"], one["archive_id"]) == key]
+            archive.days = {camera["id"]: one["days_to_keep"] for one in facilities for camera in one["cameras"]}
+            if not facilities:
+                del self._archives[key]
+                self._end(asyncio.get_running_loop().create_task(asyncio.to_thread(archive.close)))
+
+    def _add(self, config: CameraConfig, facility: FacilityConfig, archive: Archive) -> None:
+        before = self._tasks.get(config["id"])
+        folder = f"{folder_name(facility['name'], facility['id'])}/{folder_name(config['name'], config['id'])}"
+        recorder = Recorder(config["id"], facility["id"], folder, archive, self._clock)
+        camera = Camera(
+            config,
+            facility["id"],
+            recorder,
+            clock=self._clock,
+            ticker=self._ticker,
+            logins=self._logins,
+            dialogues=self._dialogues,
+            changed=lambda camera: self.on_changed(camera.state()),
+        )
+        if before is not None:
+            self._remove(config["id"], told=False)
+        self._cameras[config["id"]] = camera
+        self._start(camera, before)
+        self.on_changed(camera.state())
+
+    def _start(self, camera: Camera, before: asyncio.Task[None] | None) -> None:
+        async def run() -> None:
+            if before is not None:
+                # One session per camera: the old one says goodbye first.
+                await asyncio.wait([before], timeout=3)
+            await camera.run()
+
+        task = asyncio.get_running_loop().create_task(run(), name=f"camera {camera.config['id']}")
+        self._tasks[camera.config["id"]] = task
+        task.add_done_callback(lambda task: self._ended(camera, task))
+
+    def _ended(self, camera: Camera, task: asyncio.Task[None]) -> None:
+        """A camera's task ends only when it is cancelled; anything else is a fault of ours."""
+        if task.cancelled() or self._tasks.get(camera.config["id"]) is not task:
+            return
+        _LOGGER.error("camera %s: its task failed and is started again", camera.config["id"], exc_info=task.exception())
+        asyncio.get_running_loop().call_later(RESTART_S, self._start_again, camera, task)
+
+    def _start_again(self, camera: Camera, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(camera.config["id"]) is task:
+            self._start(camera, None)
+
+    def _remove(self, identity: str, *, told: bool = True) -> None:
+        self._cameras.pop(identity, None)
+        task = self._tasks.pop(identity, None)
+        if task is not None:
+            task.cancel()
+            self._end(task)
+            if told:
+                self.on_removed(identity)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    # What is known ------------------------------------------------------------------------------------------------
+
+    def camera(self, identity: str) -> Camera | None:
+        """A camera by its id."""
+        return self._cameras.get(identity)
+
+    def feed(self, identity: str) -> Feed | None:
+        """A camera's feed by its id."""
+        camera = self._cameras.get(identity)
+        return camera.feed if camera is not None else None
+
+    def archive_of(self, camera: Camera) -> Archive | None:
+        """The archive of a camera's facility."""
+        facility = self._facilities.get(camera.facility)
+        return self._archives.get((facility["archive"], facility["archive_id"])) if facility else None
+
+    @property
+    def archives(self) -> list[Archive]:
+        """All archives."""
+        return list(self._archives.values())
+
+    def cameras(self) -> list[CameraState]:
+        """The state of all cameras."""
+        return [camera.state() for camera in self._cameras.values()]
+
+    def renew_figures(self) -> None:
+        """Bit rates and frame rates since the last call."""
+        for camera in self._cameras.values():
+            camera.renew_figures()
+
+    async def facilities(self) -> list[FacilityState]:
+        """The state of all facilities' footage."""
+        return await asyncio.to_thread(lambda: [self._facility_state(one) for one in tuple(self._facilities.values())])
+
+    def _facility_state(self, facility: FacilityConfig) -> FacilityState:
+        archive = self._archives.get((facility["archive"], facility["archive_id"]))
+        volume = archive.volume if archive is not None else None
+        size, oldest = archive.footage(facility["id"]) if archive is not None else (0, None)
+        return {
+            "id": facility["id"],
+            "archive": facility["archive"],
+            "volume": volume.state.value if volume else VolumeState.MISSING.value,
+            "total_bytes": volume.total if volume else 0,
+            "free_bytes": volume.free if volume else 0,
+            "footage_bytes": size,
+            "oldest": oldest,
+        }
+
+
+def _same_session(known: CameraConfig, wanted: CameraConfig) -> bool:
+    return all(known[key] == wanted[key] for key in ("url", "username", "password", "audio"))
+
+
+def _settler(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> Callable[[], None]:
+    """What the writer thread calls once everything queued before is written."""
+
+    def settle() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    def job() -> None:
+        loop.call_soon_threadsafe(settle)
+
+    return job
