@@ -7,6 +7,7 @@ from pathlib import Path
 import signal
 import sys
 
+from .check import Finding
 from .problem import DemoError
 from .run import Options, demo, say
 from .site import DEFAULT_CAMERAS

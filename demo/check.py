@@ -117,8 +117,7 @@ async def _newest_hour(client: Client, camera: Added) -> str:
     """Browse as a person does, facility → camera → newest day → newest hour; the hour's id."""
     path = f"media-source://{DOMAIN}/{camera.entry_id}/{camera.camera_id}"
     day = await _browse(client, path, lambda children: children[0])
-    hour = await _browse(client, day, lambda hours: [item for item in hours if item["title"].count(":") == 2][-1])
-    return hour
+    return await _browse(client, day, lambda hours: [item for item in hours if item["title"].count(":") == 2][-1])
 
 
 async def _browse(client: Client, media_id: str, choose: Callable[[list[Any]], Any]) -> str:

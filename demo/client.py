@@ -63,16 +63,17 @@ class Client:
 
     async def bytes(self, path: str) -> bytes:
         """The body of a page, as the browser would load it: without the log-in, since the path carries its own."""
+        shown = path.partition("?")[0]
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)) as session,
                 session.get(self.url + path if path.startswith("/") else path) as response,
             ):
                 if response.status >= 400:
-                    raise DemoError(f"GET {path.split('?')[0]}: {response.status}")
+                    raise DemoError(f"GET {shown}: {response.status}")
                 return await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise DemoError(f"GET {path.split('?')[0]}: {error!r}") from error
+            raise DemoError(f"GET {shown}: {error!r}") from error
 
     async def call(self, kind: str, **arguments: Any) -> Any:
         """The result of one command over the web socket. Raises `DemoError`."""

@@ -8,10 +8,10 @@ from contextlib import suppress
 import os
 from pathlib import Path
 import signal
+import time
 from typing import Any
 
 import aiohttp
-
 from custom_components.facility_cameras.engine_process import EnginePaths
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -46,11 +46,11 @@ async def end(config: Path) -> None:
     if info is None:
         return
     await _ask(config, "POST", "leave")
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_LEAVE_S):
-            while _lives(info["pid"]):
-                await asyncio.sleep(0.05)
+    deadline = time.monotonic() + _LEAVE_S
+    while time.monotonic() < deadline:
+        if not _lives(info["pid"]):
             return
+        await asyncio.sleep(0.05)
     with suppress(ProcessLookupError):
         os.kill(info["pid"], signal.SIGKILL)
 

@@ -53,6 +53,7 @@ class HomeAssistant:
         self.url = f"http://{HOST}:{port}"
         self.log = folder / "demo-output.log"
         self._program: Program | None = None
+        self._keeper: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
         """Make the configuration folder, if it is not there, with this checkout's integration in it."""
@@ -98,13 +99,13 @@ class HomeAssistant:
     async def running(self) -> AsyncIterator[None]:
         """Runs for as long as the block lasts; started again when it asks for that (Settings → Restart)."""
         self._program = await self._start()
-        keeper = asyncio.create_task(self._keep())
+        self._keeper = asyncio.create_task(self._keep())
         try:
             await self._answering()
             yield
         finally:
-            keeper.cancel()
-            await asyncio.wait([keeper])
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
             await self._program.end(_STOP_S)
 
     async def _keep(self) -> None:
@@ -137,5 +138,5 @@ class HomeAssistant:
 
     async def ended(self) -> None:
         """Wait until it ends for good (a person stopped it, or it failed)."""
-        while self._program and self._program.exit_code in {None, _RESTART}:
-            await asyncio.sleep(0.5)
+        assert self._keeper
+        await asyncio.wait([self._keeper])

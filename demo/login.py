@@ -1,9 +1,9 @@
 """Makes the first user of a new Home Assistant, as its welcome page does, and logs in."""
 
-from pathlib import Path
-from typing import Any, TypedDict
 import json
+from pathlib import Path
 import time
+from typing import Any, TypedDict
 
 import aiohttp
 
@@ -66,9 +66,15 @@ async def log_in(url: str) -> Tokens:
             tokens = await post("/auth/token", data=form)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise DemoError(f"Home Assistant did not answer while logging in: {error!r}") from error
-    tokens = {key: tokens[key] for key in ("access_token", "refresh_token", "token_type", "expires_in")}
-    expires = int((time.time() + tokens["expires_in"]) * 1000)
-    return Tokens(**tokens, hassUrl=url, clientId=client_id, expires=expires)
+    return Tokens(
+        access_token=tokens["access_token"],
+        refresh_token=tokens["refresh_token"],
+        token_type=tokens["token_type"],
+        expires_in=tokens["expires_in"],
+        hassUrl=url,
+        clientId=client_id,
+        expires=int((time.time() + tokens["expires_in"]) * 1000),
+    )
 
 
 async def _is_new(session: aiohttp.ClientSession, url: str) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from io import BufferedWriter
 import os
 from pathlib import Path
 import signal
@@ -50,13 +51,16 @@ class Program:
                 await asyncio.wait_for(self.wait(), seconds)
 
 
-async def start(name: str, command: Sequence[str], log: Path, environment: Mapping[str, str], folder: Path) -> Program:
-    """Start a program in `folder`. Its log begins anew; the one before is kept beside it. Its standard input stays open
-    as long as the demo lives.
-    """
+def _begin(log: Path) -> BufferedWriter:
+    """A new log; the one before is kept beside it."""
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
-    with log.open("wb") as output:
+    return log.open("wb")
+
+
+async def start(name: str, command: Sequence[str], log: Path, environment: Mapping[str, str], folder: Path) -> Program:
+    """Start a program in `folder`. Its standard input stays open as long as the demo lives."""
+    with _begin(log) as output:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
