@@ -284,15 +284,7 @@ class Camera:
             "problem": self._problem,
             "recording": self.recording,
             "recording_wanted": self.config["record"],
-            "format": None
-            if stream is None
-            else {
-                "video": stream.video.codec,
-                "width": stream.video.width,
-                "height": stream.video.height,
-                "codec_string": stream.video.codec_string,
-                "audio": stream.audio.codec if stream.audio else None,
-            },
+            "format": None if stream is None else stream.describe(),
             "recorded_s": round(self.recorder.recorded_s, 1),
             "first_picture_s": None if self._first_picture_s is None else round(self._first_picture_s, 3),
             "bitrate_kbps": round(self._bitrate, 1),

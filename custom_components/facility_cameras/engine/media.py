@@ -6,6 +6,8 @@ length in four bytes before it, without access unit delimiters and without param
 
 from dataclasses import dataclass, field
 
+from .api import Format
+
 type Buffer = bytes | memoryview
 
 #: RTP clock of every video codec we record, and the time base of every video time in the engine.
@@ -44,6 +46,16 @@ class StreamFormat:
 
     video: VideoFormat
     audio: AudioFormat | None = None
+
+    def describe(self) -> Format:
+        """The same for the API."""
+        return {
+            "video": self.video.codec,
+            "width": self.video.width,
+            "height": self.video.height,
+            "codec_string": self.video.codec_string,
+            "audio": self.audio.codec if self.audio else None,
+        }
 
 
 @dataclass(slots=True)

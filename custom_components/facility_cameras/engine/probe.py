@@ -6,8 +6,9 @@ Promise I8: the login is sent once.
 import asyncio
 import base64
 import contextlib
+import itertools
 
-from .api import Cause, Format, ProbeRequest, ProbeResult
+from .api import Cause, ProbeRequest, ProbeResult
 from .clock import Clock
 from .media import AudioFormat, Sample, StreamFormat, VideoFormat
 from .picture.stills import PictureError, Stills
@@ -47,17 +48,6 @@ class _Catcher:
         """Not needed."""
 
 
-def describe(stream: StreamFormat) -> Format:
-    """A format for the API."""
-    return {
-        "video": stream.video.codec,
-        "width": stream.video.width,
-        "height": stream.video.height,
-        "codec_string": stream.video.codec_string,
-        "audio": stream.audio.codec if stream.audio else None,
-    }
-
-
 async def probe(request: ProbeRequest, clock: Clock, stills: Stills) -> ProbeResult:
     """Connect once; within 15 s. Raises ValueError if the address is none."""
     url = parse_url(request["url"])[0]
@@ -87,6 +77,7 @@ async def probe(request: ProbeRequest, clock: Clock, stills: Stills) -> ProbeRes
     with contextlib.suppress(PictureError):
         jpeg = await stills.picture("probe", stream, catcher.key, width=PICTURE_WIDTH)
         picture = base64.b64encode(jpeg).decode()
-    span = max(catcher.times) - min(catcher.times)
-    fps = (len(catcher.times) - 1) * 90_000 / span if span else 0.0
-    return {"problem": None, "format": describe(stream), "fps": round(fps, 1), "picture": picture}
+    shown = sorted(catcher.times)
+    steps = sorted(after - before for before, after in itertools.pairwise(shown))
+    fps = 90_000 / steps[len(steps) // 2] if steps and steps[len(steps) // 2] > 0 else 0.0
+    return {"problem": None, "format": stream.describe(), "fps": round(fps, 1), "picture": picture}

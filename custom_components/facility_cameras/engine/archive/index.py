@@ -98,7 +98,7 @@ def unpack_fragments(packed: bytes) -> list[Fragment]:
 
 
 _COLUMNS = (
-    "segment.id, camera.uid, run, format, format.codec, length(format.init), start_us, end_us, bytes, state, "
+    "segment.id, camera.uid, run, format, format.codec, length(format.init), start_us, end_us, segment.bytes, state, "
     "camera.folder || '/' || path, fragments"
 )
 _FROM = "FROM segment JOIN camera ON camera.id = segment.camera JOIN format ON format.id = segment.format"
