@@ -41,7 +41,8 @@ async def log_in(url: str) -> Tokens:
                 return await response.json(content_type=None)
 
         try:
-            if await _is_new(session, url):
+            done = await _done(session, url)
+            if done is not None and "user" not in done:
                 made = await post(
                     "/api/onboarding/users",
                     json={
@@ -77,15 +78,18 @@ async def log_in(url: str) -> Tokens:
     )
 
 
-async def _is_new(session: aiohttp.ClientSession, url: str) -> bool:
+async def _done(session: aiohttp.ClientSession, url: str) -> set[str] | None:
+    """The steps of the welcome page that were answered; None if all were: the page is not there any more."""
     async with session.get(f"{url}/api/onboarding") as response:
-        steps = await response.json()
-    return not next(step["done"] for step in steps if step["step"] == "user")
+        if response.status == 404:
+            return None
+        return {step["step"] for step in await response.json() if step["done"]}
 
 
 async def finish_onboarding(client: Client) -> None:
     """Answer the rest of the welcome page, and take away what it added. Does nothing where that is done."""
-    done = {step["step"] for step in await client.get("/api/onboarding") if step["done"]}
+    if (done := await _done(client.http, client.url)) is None:
+        return
     for step in ("core_config", "analytics"):
         if step not in done:
             await client.post(f"/api/onboarding/{step}")
