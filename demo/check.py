@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import av
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from simulator import barcode
@@ -135,7 +136,7 @@ def _decode(url: str, frames: int) -> list[int]:
     try:
         with av.open(url, options=options, timeout=(_OPEN_S, _READ_S)) as container:
             for frame in container.decode(video=0):
-                numbers.append(barcode.read(frame.to_ndarray(format="gray")))
+                numbers.append(barcode.read(frame.to_ndarray(format="gray").astype(np.uint8, copy=False)))
                 if len(numbers) >= frames:
                     break
     except (av.FFmpegError, IndexError) as error:

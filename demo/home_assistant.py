@@ -122,7 +122,7 @@ class HomeAssistant:
                     while True:
                         self.check()
                         try:
-                            async with session.get(f"{self.url}/auth/providers") as response:
+                            async with session.get(f"{self.url}/manifest.json") as response:
                                 if response.status == 200:
                                     return
                         except aiohttp.ClientError, TimeoutError:
