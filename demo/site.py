@@ -24,13 +24,13 @@ MOST_CAMERAS = 32
 _PLACES: dict[str, list[tuple[str, str, Literal["h264", "h265"]]]] = {
     "Hoa Sen Hotel": [
         ("Main gate", "gate", "h264"),
-        ("Reception", "reception", "h264"),
+        ("Front desk", "reception", "h264"),
         ("Corridor, floor 2", "corridor", "h265"),
     ],
     "Military School": [
-        ("Yard", "yard", "h264"),
-        ("Sampling", "sampling", "h264"),
-        ("Goods", "goods", "h265"),
+        ("Parade ground", "yard", "h264"),
+        ("Swab tent", "sampling", "h264"),
+        ("Parcel table", "goods", "h265"),
     ],
 }
 #: Small enough for two cores that also run a browser, and for a disk: 32 GB a day with six cameras.
@@ -124,7 +124,7 @@ def site_of(path: Path, wanted: int | None) -> Site:
             f"This demo was set up with {len(known.cameras)} cameras; run with --reset to begin anew with {count}."
         )
     missing = count - len(known.cameras)
-    ports = _free_ports(2 * missing + 1)
+    ports = free_ports(2 * missing + 1)
     places = list(_places(count))[len(known.cameras) :]
     added = [
         DemoCamera(facility, name, zone, codec, rtsp_port, http_port, by_url=codec == "h265")
@@ -152,7 +152,7 @@ def _places(count: int) -> Iterator[tuple[str, str, str, Literal["h264", "h265"]
         yield facility, f"{name} {turn + 1}" if turn else name, zone, codec
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody uses now, chosen by the system."""
     sockets = [socket.socket() for _ in repeat(None, count)]
     try:
