@@ -148,7 +148,7 @@ class Recorder:
         # Durations are told from end to end, so that they add up to the segment's.
         duration_us = (fragment.end - self._end) * 1_000_000 // VIDEO_CLOCK
         self._end = fragment.end
-        self._recording.write(fragment.data, duration_us, fragment.pictures, key=fragment.key)
+        self._recording.write(fragment, duration_us)
         self._pictures = []
         self._audio = []
         self._size = 0

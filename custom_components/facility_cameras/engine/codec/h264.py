@@ -192,7 +192,7 @@ class H264Pictures(PictureBuilder):
             if header & 0x40:
                 self.end_fragment()
         elif 1 <= kind <= 23:
-            self.whole(data, view, start, end)
+            self.whole(data, start, end)
         elif kind == 24:  # STAP-A
             position = start + 1
             while position + 2 < end:
@@ -200,7 +200,7 @@ class H264Pictures(PictureBuilder):
                 position += 2
                 if size == 0 or position + size > end:
                     break
-                self.whole(data, view, position, position + size)
+                self.whole(data, position, position + size)
                 position += size
         else:
             self.unknown_payloads += 1

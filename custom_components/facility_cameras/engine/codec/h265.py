@@ -223,9 +223,9 @@ class H265Pictures(PictureBuilder):
                 position += 2
                 if size == 0 or position + size > end:
                     break
-                self.whole(data, view, position, position + size)
+                self.whole(data, position, position + size)
                 position += size
         elif kind < 48:
-            self.whole(data, view, start, end)
+            self.whole(data, start, end)
         else:
             self.unknown_payloads += 1
