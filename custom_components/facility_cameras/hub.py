@@ -26,6 +26,8 @@ HUB: HassKey[Hub] = HassKey(DOMAIN)
 _START_S = 15.0
 #: How long an engine may take to finish what it writes.
 _LEAVE_S = 10.0
+#: A watch that failed begins anew after this time.
+_RESTART_S = 1.0
 #: An engine that comes back within this time is no event for anybody.
 _GRACE_S = 2.0
 #: Ends sooner than this after its start count as failures to start.
@@ -72,6 +74,14 @@ class Hub:
         """Keep the engine running from now on. Does nothing if that is so already."""
         if self._watch is None or self._watch.done():
             self._watch = self.hass.async_create_background_task(self._async_watch(), "facility_cameras engine")
+            self._watch.add_done_callback(self._watch_ended)
+
+    def _watch_ended(self, watch: asyncio.Task[None]) -> None:
+        """A mistake of ours must not leave the engine unwatched: it is logged, and the watch begins anew."""
+        if watch is self._watch and not watch.cancelled() and (error := watch.exception()) is not None:
+            LOGGER.error("The watch over the engine failed and begins anew", exc_info=error)
+            self._lose()
+            self.hass.loop.call_later(_RESTART_S, self.async_start)
 
     async def async_ready(self, timeout: float) -> bool:
         """Wait for the engine; False if it is not there after `timeout` seconds."""

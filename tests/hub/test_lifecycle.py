@@ -149,6 +149,7 @@ async def test_engine_outlives_home_assistant_and_is_attached_to(
     assert again.info["pid"] == engine.pid
     assert again.restream_url(gate) == url
     assert simulator.about("Gate")["packets_sent"] >= sent
+    await again.client.leave()
     await again.async_stop()
 
 
@@ -197,6 +198,7 @@ async def test_facilities_removed_meanwhile_are_dropped(
         return [facility["id"] for facility in await again.client.facilities()] == [entry.entry_id]
 
     await until_awaited(dropped, what="only what has an entry is left")
+    await again.client.leave()
     await again.async_stop()
 
 
@@ -231,3 +233,23 @@ async def test_a_foreign_folder_is_refused(home: HomeAssistant, tmp_path: Path) 
     with pytest.raises(EngineAwayError):
         await client.info()
     await client.close()
+
+
+async def test_a_mistake_of_ours_does_not_end_the_watch(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = make_facility("A", {"Gate": simulator.cameras["Gate"]})
+    await set_up(home, entry, "Gate")
+    hub = hub_of(home)
+
+    def fails() -> None:
+        stop()
+        raise RuntimeError("a listener's mistake")
+
+    stop = hub.coordinators[entry.entry_id].async_listen(camera_id(entry, "Gate"), fails)
+    simulator.fault("Gate", "gone")
+    await until(lambda: "a listener's mistake" in caplog.text, what="the mistake is logged")
+    caplog.clear()
+    simulator.mend()
+    await until_online(home, entry, "Gate")
+    assert hub.starts == 1
