@@ -20,7 +20,6 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 import voluptuous as vol
-from yarl import URL
 
 from . import wording
 from .camera_device import CameraDevice, address_key
@@ -30,6 +29,7 @@ from .engine_client import EngineError
 from .flow_facility import PASSWORD, USERNAME
 from .hub import HUB
 from .onvif_camera import Device, OnvifError, Profile, read_device
+from .pasted_address import take_apart
 from .views import picture_url
 
 CONF_PROFILE = "profile"
@@ -160,14 +160,13 @@ class CameraFlow(ConfigSubentryFlow):
         self._camera.url, self._camera.onvif = "", None
         if "://" in address:
             try:
-                url = URL(address)
-                port = url.port
+                url, inside_username, inside_password = take_apart(address)
             except ValueError:
                 return "address_invalid"
-            username, password = username or url.user or "", password or url.password or ""
-            address = str(url.with_user(None)) if url.host else ""
-            if not url.host or url.scheme not in ("rtsp", "http", "https") or not (port is None or 0 < port < 65536):
+            if url.scheme not in ("rtsp", "http", "https"):
                 return "address_invalid"
+            username, password = username or inside_username, password or inside_password
+            address = str(url)
             if url.scheme == "rtsp":
                 self._camera.url = address
                 self._camera.device = CameraDevice()
