@@ -105,7 +105,7 @@ class RtspViewer:
         )
         assert data[0] == 0x80
         self.packets.append(packet)
-        self.whole += packet.marker and packet.channel == 0
+        self.whole += int(packet.marker and packet.channel == 0)
         return packet
 
     async def _answer(self, first: bytes) -> Answer:
