@@ -121,6 +121,12 @@ class Rig:
             self._configs[name] = {**config(self.specs[name], url, audio=audio), **changed}  # type: ignore[typeddict-item]
         await self.put()
 
+    async def watch_address(self, name: str, url: str, username: str, password: str) -> None:
+        """Have a camera recorded that is not of the site."""
+        login = {"username": username, "password": password}
+        self._configs[name] = {**config(CameraSpec(name=name), url), **login}  # type: ignore[typeddict-item]
+        await self.put()
+
     async def put(self) -> None:
         """Tell the supervisor."""
         await self.supervisor.put_facility(
