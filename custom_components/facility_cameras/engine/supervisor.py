@@ -75,7 +75,11 @@ class Supervisor:
             for camera in tuple(self._cameras.values()):
                 camera.check()
             if self._save_wanted.is_set():
-                await self.save()
+                try:
+                    await self.save()
+                except OSError as error:
+                    _LOGGER.warning("what is known cannot be saved, it is tried again: %s", error)
+                    self._save_wanted.set()
             await asyncio.sleep(1.0)
 
     async def save(self) -> None:
