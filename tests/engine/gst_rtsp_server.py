@@ -5,15 +5,16 @@
 prints the port it chose, serves FILE (MP4) at /clip and ends when its standard input is closed.
 """
 
+import importlib
 import sys
 import threading
 
-import gi
-
-gi.require_version("Gst", "1.0")
-gi.require_version("GstRtsp", "1.0")
-gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+gi = importlib.import_module("gi")
+for _name in ("Gst", "GstRtsp", "GstRtspServer"):
+    gi.require_version(_name, "1.0")
+GLib, Gst, GstRtsp, GstRtspServer = (
+    importlib.import_module(f"gi.repository.{name}") for name in ("GLib", "Gst", "GstRtsp", "GstRtspServer")
+)
 
 
 def main() -> None:

@@ -11,9 +11,10 @@ import json
 from pathlib import Path
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
+import numpy as np
 
 from custom_components.facility_cameras.engine import footage
 from custom_components.facility_cameras.engine.api import CameraConfig, CameraState, Segment
@@ -28,10 +29,10 @@ VIDEO = Video(width=320, height=180, fps=FPS, kbps=200, gop=FPS, seconds=8)
 TICK = 90_000
 
 
-def spec(name: str, *, video: Video = VIDEO, audio: bool = False, **more: object) -> CameraSpec:
+def spec(name: str, *, video: Video = VIDEO, audio: bool = False, **more: Any) -> CameraSpec:
     """A small camera; all of one coding share a clip."""
     streams = (StreamSpec(video=video, audio="aac" if audio else None),)
-    return CameraSpec(**{"name": name, "scene": "tests", "streams": streams, **more})  # type: ignore[arg-type]
+    return CameraSpec(name=name, scene="tests", streams=streams, **more)
 
 
 def config(camera: CameraSpec, url: str, *, audio: bool = False) -> CameraConfig:
@@ -120,17 +121,20 @@ class Rig:
         self._watching = asyncio.create_task(self.supervisor.watch())
         self.supervisor.start()
 
-    async def watch(self, *names: str, audio: bool = False, **changed: str) -> None:
-        """Have these cameras (all unless named) recorded; `changed` replaces fields of their configuration."""
+    async def watch(self, *names: str, audio: bool = False, username: str = "", password: str | None = None) -> None:
+        """Have these cameras (all unless named) recorded, with another login if a password is given."""
         for name in names or tuple(self.specs):
-            url = self.site.camera(name).url(login=False)
-            self._configs[name] = {**config(self.specs[name], url, audio=audio), **changed}  # type: ignore[typeddict-item]
+            wanted = config(self.specs[name], self.site.camera(name).url(login=False), audio=audio)
+            if password is not None:
+                wanted["username"], wanted["password"] = username, password
+            self._configs[name] = wanted
         await self.put()
 
     async def watch_address(self, name: str, url: str, username: str, password: str) -> None:
         """Have a camera recorded that is not of the site."""
-        login = {"username": username, "password": password}
-        self._configs[name] = {**config(CameraSpec(name=name), url), **login}  # type: ignore[typeddict-item]
+        wanted = config(CameraSpec(name=name), url)
+        wanted["username"], wanted["password"] = username, password
+        self._configs[name] = wanted
         await self.put()
 
     async def put(self) -> None:
@@ -151,6 +155,16 @@ class Rig:
         camera = self.supervisor.camera(name)
         assert camera is not None
         return camera.state()
+
+    def width(self, name: str) -> int:
+        """The width of what the camera sends; 0 if nothing came yet."""
+        stream = self.state(name)["format"]
+        return stream["width"] if stream is not None else 0
+
+    def sound(self, name: str) -> str | None:
+        """The codec of the camera's audio if it is recorded."""
+        stream = self.state(name)["format"]
+        return stream["audio"] if stream is not None else None
 
     async def until(self, condition: Callable[[], bool], seconds: float, what: str = "") -> float:
         """Wait until it holds; returns how long that took. AssertionError after `seconds`."""
@@ -223,7 +237,7 @@ def _judge_file(path: Path, judged: Judged) -> None:
 
 
 def _take(frame: av.VideoFrame, times: list[int], judged: Judged) -> None:
-    judged.files[-1].append(barcode.read(frame.to_ndarray(format="gray")))
+    judged.files[-1].append(barcode.read(frame.to_ndarray(format="gray").astype(np.uint8)))
     judged.sizes.append((frame.width, frame.height))
     assert frame.pts is not None
     times.append(frame.pts)

@@ -12,7 +12,12 @@ from custom_components.facility_cameras.engine.codec.aac import FRAME, AacFrames
 from custom_components.facility_cameras.engine.codec.bits import BitReader, unescape
 from custom_components.facility_cameras.engine.codec.h264 import H264Pictures
 from custom_components.facility_cameras.engine.codec.h265 import H265Pictures
-from custom_components.facility_cameras.engine.codec.pictures import PICTURE_BYTES, UNIT_BYTES, PictureBuilder, split_annex_b
+from custom_components.facility_cameras.engine.codec.pictures import (
+    PICTURE_BYTES,
+    UNIT_BYTES,
+    PictureBuilder,
+    split_annex_b,
+)
 from custom_components.facility_cameras.engine.fmp4 import init_segment
 from custom_components.facility_cameras.engine.media import Sample, StreamFormat, VideoFormat
 from tests.engine.clip_samples import make_clip
@@ -56,17 +61,26 @@ class Codec:
         ]
 
 
+#: Bodies of a picture's slices, whether it is a key picture, whether SEI comes before it.
+type Drawn = tuple[list[bytes], bool, bool]
+
 CODECS = {name: Codec(name) for name in ("h264", "h265")}
 #: No start codes inside: those are looked for (P13).
 BODY = st.binary(min_size=4, max_size=80).map(lambda body: body.replace(b"\0", b"\1"))
-PICTURES = st.lists(st.tuples(st.lists(BODY, min_size=1, max_size=3), st.booleans(), st.booleans()), min_size=1, max_size=8)
+PICTURES = st.lists(
+    st.tuples(st.lists(BODY, min_size=1, max_size=3), st.booleans(), st.booleans()), min_size=1, max_size=8
+)
 
 
-def packets(codec: Codec, pictures, cut: list[int]):  # type: ignore[no-untyped-def]
+def packets(
+    codec: Codec, pictures: list[Drawn], cut: list[int]
+) -> tuple[list[tuple[bytes, int, bool]], list[tuple[int, list[bytes]]]]:
     """(payload, time, marker) of pictures, each unit in a packet, an aggregate or fragments as `cut` says; and what
     should come out: (time, NAL units) of each picture.
     """
-    out, wanted, turn = [], [], 0
+    out: list[tuple[bytes, int, bool]] = []
+    wanted: list[tuple[int, list[bytes]]] = []
+    turn = 0
     for number, (bodies, key, sei) in enumerate(pictures):
         key = key or number == 0
         nals = [codec.slice(body, key=key, first=not index) for index, body in enumerate(bodies)]
@@ -102,8 +116,10 @@ def give(builder: PictureBuilder, payload: bytes, time: int, marker: bool) -> No
 
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=list(CODECS))
-@given(pictures=PICTURES, cut=st.lists(st.sampled_from([0, 1, 2, 3, 7, 30]), min_size=1, max_size=6), marker=st.booleans())
-def test_what_is_packed_comes_out(codec: Codec, pictures, cut: list[int], marker: bool) -> None:  # type: ignore[no-untyped-def]
+@given(
+    pictures=PICTURES, cut=st.lists(st.sampled_from([0, 1, 2, 3, 7, 30]), min_size=1, max_size=6), marker=st.booleans()
+)
+def test_what_is_packed_comes_out(codec: Codec, pictures: list[Drawn], cut: list[int], marker: bool) -> None:
     found: list[Sample] = []
     builder = codec.builder(found.append)
     sent, wanted = packets(codec, pictures, cut)
@@ -115,7 +131,9 @@ def test_what_is_packed_comes_out(codec: Codec, pictures, cut: list[int], marker
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=list(CODECS))
 @given(pictures=PICTURES, cut=st.lists(st.sampled_from([0, 1, 2, 5]), min_size=1, max_size=6), data=st.data())
-def test_p3_nothing_is_glued_over_a_loss(codec: Codec, pictures, cut: list[int], data: st.DataObject) -> None:  # type: ignore[no-untyped-def]
+def test_p3_nothing_is_glued_over_a_loss(
+    codec: Codec, pictures: list[Drawn], cut: list[int], data: st.DataObject
+) -> None:
     found: list[Sample] = []
     builder = codec.builder(found.append)
     sent, wanted = packets(codec, pictures, cut)
@@ -129,7 +147,7 @@ def test_p3_nothing_is_glued_over_a_loss(codec: Codec, pictures, cut: list[int],
             builder.lost()
             missing = False
         give(builder, payload, time, last)
-    slices = {time: [nal for nal in nals if nal not in (codec.sei(b"\x01\x02\x80"),)] for time, nals in wanted}
+    slices = {time: [nal for nal in nals if nal != codec.sei(b"\x01\x02\x80")] for time, nals in wanted}
     keys = {time for (_, key, _), (time, _) in zip(pictures, wanted, strict=True) if key or time == wanted[0][0]}
     shown = [sample.time for sample in found]
     assert shown == sorted(set(shown))
@@ -319,7 +337,11 @@ def access_units(frames: list[bytes], lengths: HeaderLengths = HeaderLengths()) 
     return struct.pack(">H", len(bits)) + head + b"".join(frames)
 
 
-@given(st.lists(st.lists(st.binary(min_size=8, max_size=50).map(lambda one: b"\x01" + one), min_size=1, max_size=4), max_size=5))
+@given(
+    st.lists(
+        st.lists(st.binary(min_size=8, max_size=50).map(lambda one: b"\x01" + one), min_size=1, max_size=4), max_size=5
+    )
+)
 def test_aac_frames_come_out(trains: list[list[bytes]]) -> None:
     found: list[Sample] = []
     frames = AacFrames(found.append, HeaderLengths())
@@ -353,7 +375,7 @@ def test_s12_adts_in_the_place_of_rfc_3640() -> None:
 
 def test_aac_configurations() -> None:
     assert (parse_config(b"\x12\x10").sample_rate, parse_config(b"\x12\x10").channels) == (44100, 2)
-    with pytest.raises(ValueError, match="usable|short"):
+    with pytest.raises(ValueError, match=r"usable|short"):
         parse_config(b"\xff\xff\xff\xff\xff")
-    with pytest.raises(ValueError, match="usable|short"):
+    with pytest.raises(ValueError, match=r"usable|short"):
         parse_config(b"\x12\x10" * 200)

@@ -5,12 +5,14 @@ Deadlines are the promised bounds with some room for a busy machine.
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 import time
 
 import pytest
 
-from simulator import StreamSpec, barcode
+from simulator import barcode
+from simulator.spec import VideoCodec
 from tests.engine.receiving import VIDEO, Rig, assert_sound, spec
 
 REFUSED_S, SILENT_S, STALLED_S, BACK_S = 8, 20, 13, 14
@@ -40,7 +42,9 @@ async def test_faults_are_told_and_got_over(tmp_path: Path) -> None:
             camera = rig.site.camera(name)
             await camera.fault(name)
             await rig.until(
-                lambda: (rig.state(name)["status"], rig.state(name)["problem"]["cause"]) == (status, cause), within, name
+                lambda: (rig.state(name)["status"], rig.state(name)["problem"]["cause"]) == (status, cause),
+                within,
+                name,
             )
             await camera.clear(name)
             await rig.status(name, "online", BACK_S)
@@ -78,7 +82,7 @@ async def test_c2_another_size_begins_another_file_in_the_same_session(tmp_path:
         await rig.watch()
         await rig.recorded("one", 1)
         await rig.site.camera("one").fault("resized", width=160, height=120)
-        await rig.until(lambda: (rig.state("one")["format"] or {}).get("width") == 160, 20)
+        await rig.until(lambda: rig.width("one") == 160, 20)
         await rig.recorded("one", 2)
         assert rig.state("one")["reconnects"] == 0
         await rig.stop()
@@ -121,8 +125,8 @@ async def test_p5_garbage_between_packets(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
-async def test_p3_lost_packets_are_counted_and_nothing_is_glued(tmp_path: Path, codec: str) -> None:
-    video = replace(VIDEO, codec=codec)  # type: ignore[arg-type]
+async def test_p3_lost_packets_are_counted_and_nothing_is_glued(tmp_path: Path, codec: VideoCodec) -> None:
+    video = replace(VIDEO, codec=codec)
     async with Rig(tmp_path, [spec("one", video=video)]) as rig:
         await rig.watch()
         await rig.recorded("one", 1)
@@ -212,6 +216,10 @@ async def test_r23_the_packets_of_an_old_session_do_no_harm(tmp_path: Path) -> N
         assert_sound(await rig.judge("one"), VIDEO.frames, gaps=True)
 
 
+def _has_cause(rig: Rig, name: str, cause: str) -> bool:
+    return rig.state(name)["problem"]["cause"] == cause
+
+
 async def test_r24_a_camera_without_a_free_session(tmp_path: Path) -> None:
     names = {"R24-one": "camera_busy", "R24-close": "connection_lost"}
     async with Rig(tmp_path, [spec(name, quirks=(name,)) for name in names]) as rig:
@@ -219,7 +227,7 @@ async def test_r24_a_camera_without_a_free_session(tmp_path: Path) -> None:
             await rig.site.camera(name).fault("busy")
         await rig.watch()
         for name, cause in names.items():
-            await rig.until(lambda cause=cause, name=name: rig.state(name)["problem"]["cause"] == cause, REFUSED_S)  # type: ignore[misc]
+            await rig.until(partial(_has_cause, rig, name, cause), REFUSED_S)
 
 
 async def test_recording_off_and_on_in_one_session(tmp_path: Path) -> None:
@@ -245,12 +253,12 @@ async def test_recording_off_and_on_in_one_session(tmp_path: Path) -> None:
 
 
 async def test_one_change_of_a_camera_leaves_one_session(tmp_path: Path) -> None:
-    async with Rig(tmp_path, [spec("one", streams=(StreamSpec(video=VIDEO, audio="aac"),), max_sessions=1)]) as rig:
+    async with Rig(tmp_path, [spec("one", audio=True, max_sessions=1)]) as rig:
         await rig.watch()
         await rig.recorded("one", 1)
         for audio in (True, False, True):
             await rig.watch(audio=audio)
-        await rig.until(lambda: (rig.state("one")["format"] or {}).get("audio") == "aac", 10)
+        await rig.until(lambda: rig.sound("one") == "aac", 10)
         assert len(rig.site.camera("one").sessions) == 1
         await rig.supervisor.delete_facility("facility")
         await rig.until(lambda: not rig.site.camera("one").sessions, 5)

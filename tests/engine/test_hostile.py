@@ -79,7 +79,9 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tim
         body = SDP if head.startswith(b"DESCRIBE") else b""
         more = b"Transport: RTP/AVP/TCP;interleaved=0-1\r\nSession: 1\r\n" if head.startswith(b"SETUP") else b""
         kind = b"Content-Type: application/sdp\r\n" if body else b""
-        writer.write(b"RTSP/1.0 200 OK\r\nCSeq: %b\r\n%b%bContent-Length: %d\r\n\r\n%b" % (number, more, kind, len(body), body))
+        writer.write(
+            b"RTSP/1.0 200 OK\r\nCSeq: %b\r\n%b%bContent-Length: %d\r\n\r\n%b" % (number, more, kind, len(body), body)
+        )
         await writer.drain()
 
 
@@ -116,7 +118,13 @@ async def test_the_connection_is_closed_at_once() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"RTSP/1.0 200 OK\r\n" + b"X: y\r\n" * 100, b"\r\n" * 500, b"$\x00\xff\xff" + bytes(65535), os.urandom(5000), b"A" * 999],
+    [
+        b"RTSP/1.0 200 OK\r\n" + b"X: y\r\n" * 100,
+        b"\r\n" * 500,
+        b"$\x00\xff\xff" + bytes(65535),
+        os.urandom(5000),
+        b"A" * 999,
+    ],
     ids=["headers", "blank-lines", "frames", "noise", "letters"],
 )
 async def test_answers_without_end(data: bytes) -> None:
@@ -237,7 +245,9 @@ async def test_r28_requests_of_the_camera_are_answered() -> None:
     assert b"CSeq: 77" in heard.result()
 
 
-@pytest.mark.parametrize("length", [b"", b"Content-Length: 4\r\n", b"Content-Length: 4000\r\n"], ids=["none", "short", "long"])
+@pytest.mark.parametrize(
+    "length", [b"", b"Content-Length: 4\r\n", b"Content-Length: 4000\r\n"], ids=["none", "short", "long"]
+)
 async def test_r29_wrong_lengths_of_bodies(length: bytes) -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await answer(reader, writer, 1)
@@ -301,11 +311,11 @@ async def test_reconnecting_leaves_no_sockets_behind(tmp_path: Path) -> None:
 
     async with serve(close) as url:
         await fail(url, 5)
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(200):
             await fail(url, 5)
         await asyncio.sleep(0)
-        assert len(os.listdir("/proc/self/fd")) <= before + 5
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before + 5
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,12 +1,13 @@
 """Interleaved frames: however reads cut the stream, the same comes out; garbage ends in a result or one error."""
 
 import contextlib
+import itertools
 import struct
 
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from custom_components.facility_cameras.engine.rtsp.interleaved import GARBAGE_BYTES, Demultiplexer
+from custom_components.facility_cameras.engine.rtsp.interleaved import GARBAGE_BYTES, Demultiplexer, OnFrame
 from custom_components.facility_cameras.engine.rtsp.message import BODY_BYTES, MessageError
 
 KNOWN, REPORTS = 0, 1
@@ -23,7 +24,9 @@ def message(length: int) -> bytes:
 ITEMS = st.one_of(
     st.builds(rtp, st.sampled_from([KNOWN, REPORTS, 2, 9]), st.binary(min_size=7, max_size=60)),
     st.builds(message, st.integers(0, 40)),
-    st.sampled_from([b"\r\n", b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", b"$\x00\x00\x00", b"$", b"RTS", b"RTSP/1", b"$\x00\x01"]),
+    st.sampled_from(
+        [b"\r\n", b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", b"$\x00\x00\x00", b"$", b"RTS", b"RTSP/1", b"$\x00\x01"]
+    ),
     st.binary(max_size=30),
 )
 
@@ -35,7 +38,7 @@ class Heard:
         for channel in (KNOWN, REPORTS):
             self.demultiplexer.channel(channel, self._frame(channel))
 
-    def _frame(self, channel: int):  # type: ignore[no-untyped-def]
+    def _frame(self, channel: int) -> OnFrame:
         def take(data: bytes, view: memoryview, start: int, end: int) -> None:
             assert bytes(view[start:end]) == data[start:end]
             self.events.append((channel, data[start:end]))
@@ -53,7 +56,7 @@ class Heard:
 def test_any_split_gives_the_same(items: list[bytes], cuts: list[int]) -> None:
     data = b"".join(items)
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    parts = [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    parts = [data[a:b] for a, b in itertools.pairwise(places)]
     whole, cut, single = Heard().feed(data), Heard().feed(*parts), Heard().feed(*(bytes((byte,)) for byte in data))
     assert cut.events == whole.events
     assert single.events == whole.events
@@ -65,7 +68,11 @@ def test_nothing_is_lost_without_garbage(frames: list[bytes]) -> None:
     assert Heard().feed(b"".join(frames)).events == [(KNOWN, frame[4:]) for frame in frames]
 
 
-@given(st.binary(min_size=1, max_size=400).filter(lambda each: each.isascii() and each.lower() == each and b"$" not in each))
+@given(
+    st.binary(min_size=1, max_size=400).filter(
+        lambda each: each.isascii() and each.lower() == each and b"$" not in each
+    )
+)
 def test_frames_behind_garbage_are_found(garbage: bytes) -> None:
     frame = rtp(KNOWN, bytes(40))
     heard = Heard().feed(frame, garbage, frame, frame)

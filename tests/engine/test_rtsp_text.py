@@ -47,7 +47,9 @@ def test_addresses(text: str, host: str, port: int, path: str, user: str, passwo
     assert password not in str(url) or not password
 
 
-@pytest.mark.parametrize("text", ["", "http://h/", "rtsp://", "rtsp:///p", "rtsp://h:0/", "rtsp://h:99999/", "rtsp://h\n/"])
+@pytest.mark.parametrize(
+    "text", ["", "http://h/", "rtsp://", "rtsp:///p", "rtsp://h:0/", "rtsp://h:99999/", "rtsp://h\n/"]
+)
 def test_no_addresses(text: str) -> None:
     with pytest.raises(ValueError, match="not a"):
         parse_url(text)
@@ -65,7 +67,10 @@ def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
         assert (again.host, again.port, user, password) == (url.host, url.port, "", "")
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20),
+)
 def test_escaped_log_ins_come_back(password: str, user: str) -> None:
     url, found_user, found = parse_url(f"rtsp://{quote(user, safe='')}:{quote(password, safe='')}@10.0.0.1:554/a/b")
     assert (found_user, found) == (user, password)
@@ -138,12 +143,14 @@ def test_a_header_value_never_makes_another_header(headers: dict[str, str]) -> N
 
 
 def test_digest_of_rfc_2617(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth.secrets, "token_hex", lambda _: "0a4f113b")
+    monkeypatch.setattr(f"{auth.__name__}.secrets.token_hex", lambda _: "0a4f113b")
     login = Authenticator("Mufasa", "Circle Of Life")
     assert login.challenged(
         [
-            'Digest realm="testrealm@host.com", qop="auth,auth-int", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", '
-            'opaque="5ccc069c403ebaf9f0171e9517f40e41"'
+            (
+                'Digest realm="testrealm@host.com", qop="auth,auth-int", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", '
+                'opaque="5ccc069c403ebaf9f0171e9517f40e41"'
+            )
         ]
     )
     header = login.header("GET", "/dir/index.html") or ""
@@ -162,7 +169,7 @@ def test_digest_of_rfc_2617(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_digest_of_rfc_7616(monkeypatch: pytest.MonkeyPatch, algorithm: str, response: str) -> None:
     cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
-    monkeypatch.setattr(auth.secrets, "token_hex", lambda _: cnonce)
+    monkeypatch.setattr(f"{auth.__name__}.secrets.token_hex", lambda _: cnonce)
     login = Authenticator("Mufasa", "Circle of Life")
     nonce, opaque = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"
     assert login.challenged(
@@ -186,7 +193,10 @@ def test_digest_without_qop() -> None:
 
 
 def test_r9_best_of_several_challenges_joined_or_apart() -> None:
-    values = ['Basic realm="a, Digest b", Digest realm="x", nonce="1", algorithm=MD5', "Digest realm=y, nonce=2, algorithm=SHA-256"]
+    values = [
+        'Basic realm="a, Digest b", Digest realm="x", nonce="1", algorithm=MD5',
+        "Digest realm=y, nonce=2, algorithm=SHA-256",
+    ]
     for given_values in (values, [", ".join(values)]):
         assert [(each.scheme, each.algorithm) for each in parse_challenges(given_values)] == [
             ("basic", "md5"), ("digest", "md5"), ("digest", "sha-256"),

@@ -213,7 +213,9 @@ class Fragmenter:
         utc_us: int,
     ) -> bytes:
         seconds, rest = divmod(utc_us, 1_000_000)
-        stamp = full_box(b"prft", 1, 0, struct.pack(">IIIQ", 1, seconds + NTP_EPOCH & 0xFFFFFFFF, (rest << 32) // 1_000_000, decode))
+        stamp = full_box(
+            b"prft", 1, 0, struct.pack(">IIIQ", 1, seconds + NTP_EPOCH & 0xFFFFFFFF, (rest << 32) // 1_000_000, decode)
+        )
         video_bytes = sum([sample.size for sample in pictures])
         audio_bytes = sum([sample.size for sample in audio])
         # The sizes of all boxes are known beforehand: the data's offset is counted from the moof's first byte.

@@ -404,9 +404,7 @@ class Session:
             if self._shut_out:
                 return
             # If the login is not valid any more although media still come: not one more try (O1).
-            self._shut_out = self._renewing or not self._login.renewed(
-                message.headers.get("www-authenticate", [])
-            )
+            self._shut_out = self._renewing or not self._login.renewed(message.headers.get("www-authenticate", []))
             self._renewing = True
             self._keep_alive()
         elif message.status >= 400 and self._manners.keep_alive == "GET_PARAMETER":
