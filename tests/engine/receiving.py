@@ -73,6 +73,15 @@ class Judged:
         return sum(segment["end"] - segment["start"] for segment in self.segments) / 1e6
 
 
+class SteppingClock(SystemClock):
+    """The machine's clock, set forward by `step` seconds."""
+
+    step = 0.0
+
+    def utc(self) -> float:
+        return super().utc() + self.step
+
+
 class Rig:
     """`async with Rig(folder, specs) as rig:`. Cameras are recorded once `watch` has named them."""
 
@@ -80,6 +89,7 @@ class Rig:
         self.folder = folder
         self.archive = folder / "footage"
         self.specs = {each.name: each for each in specs}
+        self.clock = SteppingClock()
         self.site = Site(self.specs.values())
         self.states: dict[str, list[CameraState]] = {name: [] for name in self.specs}
         self._configs: dict[str, CameraConfig] = {}
@@ -91,7 +101,7 @@ class Rig:
         (self.archive / MARKER).write_text(json.dumps({"id": "ours"}))
         state = self.folder / "state"
         state.mkdir(exist_ok=True)
-        supervisor = Supervisor(state, SystemClock())
+        supervisor = Supervisor(state, self.clock)
         supervisor.on_changed = lambda state: self.states.setdefault(state["id"], []).append(state)
         return supervisor
 

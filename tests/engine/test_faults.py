@@ -252,6 +252,24 @@ async def test_recording_off_and_on_in_one_session(tmp_path: Path) -> None:
         assert_sound(judged, VIDEO.frames, gaps=True)
 
 
+@pytest.mark.parametrize("step", [3600.0, -5.0])
+async def test_i5_our_own_clock_is_set(tmp_path: Path, step: float) -> None:
+    async with Rig(tmp_path, [spec("one")]) as rig:
+        await rig.watch()
+        await rig.recorded("one", 3)
+        rig.clock.step = step
+        await rig.recorded("one", 3)
+        assert rig.state("one")["reconnects"] == 0
+        assert rig.state("one")["status"] == "online"
+        await rig.stop()
+        judged = await rig.judge("one")
+        assert len(judged.segments) == 2
+        gap = (judged.segments[1]["start"] - judged.segments[0]["end"]) / 1e6
+        # The group of pictures under way is not recorded; backwards, the one begins where the other ends.
+        assert 0 <= gap - max(step, 0) < 2
+        assert_sound(judged, VIDEO.frames, gaps=True)
+
+
 async def test_one_change_of_a_camera_leaves_one_session(tmp_path: Path) -> None:
     async with Rig(tmp_path, [spec("one", audio=True, max_sessions=1)]) as rig:
         await rig.watch()

@@ -306,16 +306,20 @@ async def test_i7_others_lose_nothing(tmp_path: Path) -> None:
         assert_sound(await rig.judge("well"), VIDEO.frames)
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def test_reconnecting_leaves_no_sockets_behind(tmp_path: Path) -> None:
     async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None: ...
 
     async with serve(close) as url:
         await fail(url, 5)
-        before = len(list(Path("/proc/self/fd").iterdir()))
+        before = open_files()
         for _ in range(200):
             await fail(url, 5)
         await asyncio.sleep(0)
-        assert len(list(Path("/proc/self/fd").iterdir())) <= before + 5
+        assert open_files() <= before + 5
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

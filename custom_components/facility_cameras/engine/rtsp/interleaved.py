@@ -39,10 +39,32 @@ class Demultiplexer:
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises MessageError if this cannot be a session of a camera any more."""
+        position = 0
         if self._rest:
-            data = self._rest + data
+            # Nearly every read ends within a frame. Only that frame is put together, not all that came with it.
+            missing = self._missing()
+            if 0 < missing <= len(data):
+                first, self._rest, position = self._rest + data[:missing], b"", missing
+                kept = self._cut(first, 0)
+                if kept < len(first):
+                    data, position = first[kept:] + data[missing:], 0
+            else:
+                data = self._rest + data
+        self._rest = data[self._cut(data, position) :]
+        if len(self._rest) > (64 << 10) + 4 + BODY_BYTES:
+            raise MessageError("a message that never ends")
+
+    def _missing(self) -> int:
+        """Bytes that the frame at the beginning of the rest still needs; 0 if it is none of a known channel."""
+        rest = self._rest
+        if len(rest) < 5 or rest[0] != _DOLLAR or rest[1] not in self._channels:
+            return 0
+        return 4 + (rest[2] << 8 | rest[3]) - len(rest)
+
+    def _cut(self, data: bytes, position: int) -> int:
+        """Hand on every whole frame and message from `position` on; returns where the rest begins."""
         view = memoryview(data)
-        position, end = 0, len(data)
+        end = len(data)
         channels = self._channels
         unpack = _HEADER.unpack_from
         while position + 4 <= end:
@@ -69,9 +91,7 @@ class Demultiplexer:
             if passed < 0:
                 break
             position = passed
-        self._rest = data[position:]
-        if len(self._rest) > (64 << 10) + 4 + BODY_BYTES:
-            raise MessageError("a message that never ends")
+        return position
 
     def _other(self, data: bytes, position: int) -> int:
         """Pass what is not a frame of a known channel. Returns the new position, -1 if more bytes are needed."""
