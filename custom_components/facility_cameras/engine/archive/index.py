@@ -208,8 +208,9 @@ class Index:
                 "WHERE camera.uid = ? AND format.init = ?",
                 (run, start_us, start_us, path, camera, init),
             )
-        if cursor.lastrowid is None:
-            raise sqlite3.DatabaseError("segment was not taken in")
+            # Without it, `lastrowid` would be that of another insert.
+            if cursor.rowcount != 1 or cursor.lastrowid is None:
+                raise sqlite3.IntegrityError(f"camera {camera} is not in the index")
         return cursor.lastrowid
 
     def close_segment(self, number: int, closing: Closing, state: int = CLOSED) -> None:
