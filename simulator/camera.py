@@ -67,6 +67,7 @@ class Camera:
             self.spec.schemes,
             time.monotonic,
             qop=self.behaviour.qop,
+            sloppy=self.behaviour.sloppy_challenge,
             nonce_seconds=self.behaviour.nonce_seconds,
             lock_after=spec.lock_after,
             lock_seconds=spec.lock_seconds,
@@ -85,13 +86,15 @@ class Camera:
         self.active: dict[str, Entry] = {}
         self._truth, self._burst = truth, burst
         self._listener = Listener(spec.host, spec.rtsp_port, lambda: Connection(self))
-        self._epoch = time.monotonic()
-        self._utc = time.time() - self._epoch
+        # Cameras are not in step: their key pictures come at different times.
+        self._epoch = time.monotonic() - zlib.crc32(spec.name.encode()) % 10_000 / 1000
+        self._utc = time.time() - time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: dict[str, asyncio.Task[None]] = {}
         self._ghosts: list[Session] = []
         self._wake = asyncio.Event()
         self._dripped = 0.0
+        self._asked = 0.0
 
     @property
     def name(self) -> str:
@@ -149,7 +152,7 @@ class Camera:
         """Prepare the clips, then answer."""
         for spec in self.spec.streams:
             self.streams[spec.path] = await Stream.create(spec, self.spec, self.behaviour)
-        self.restart()
+        self.answer()
         self._run(self._send())
         for habit in self.behaviour.habits:
             self._run(self._practise(habit))
@@ -164,11 +167,9 @@ class Camera:
         for service in self.services:
             await service.close()
 
-    def restart(self) -> None:
-        """The camera has power: begin a new life."""
-        self._epoch = time.monotonic()
-        # Cameras do not start in step: their key pictures come at different times.
-        self._epoch -= zlib.crc32(self.name.encode()) % 10_000 / 1000
+    def answer(self) -> None:
+        """Answer, after `drop` or `deafen` or for the first time."""
+        self.silent = False
         self._listener.open()
 
     def drop(self) -> None:
@@ -183,11 +184,6 @@ class Camera:
         """Swallow everything."""
         self.silent = True
         self._listener.deafen()
-
-    def hear(self) -> None:
-        """Answer again after `deafen`."""
-        self.silent = False
-        self._listener.open()
 
     # What connections tell.
 
@@ -271,6 +267,11 @@ class Camera:
             for connection in tuple(self.connections):
                 if now - connection.born > most_age:
                     connection.close()
+        if self.behaviour.asks and now - self._asked >= 2:
+            self._asked = now
+            for connection in self.connections:
+                if connection.sessions:
+                    connection.ask()
         if self.slow and now - self._dripped >= 1:
             self._dripped = now
             for connection in self.connections:

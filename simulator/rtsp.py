@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._drip = bytearray()
+        self._asked = 0
         self.peer = ""
         self.born = time.monotonic()
         self.sessions: dict[str, Session] = {}
@@ -88,6 +89,11 @@ class Connection(asyncio.Protocol):
                 self._drip += data
             return
         self._transport.write(data)
+
+    def ask(self) -> None:
+        """Send a request, after loose line ends."""
+        self._asked += 1
+        self.write(f"\r\n\r\nOPTIONS * RTSP/1.0\r\nCSeq: {self._asked}\r\n\r\n".encode())
 
     def drip(self) -> None:
         """Send one byte of what waits; called once a second while the camera is slow."""
@@ -148,6 +154,9 @@ class Connection(asyncio.Protocol):
             return False
         del buffer[:size]
         words = lines[0].split(" ")
+        if words[0].startswith("RTSP/"):
+            # An answer to what this camera asked.
+            return True
         if len(words) != 3 or not words[2].startswith("RTSP/"):
             self._answer(Request("", "", headers), 400)
             return True
@@ -162,7 +171,7 @@ class Connection(asyncio.Protocol):
             self._answer(request, 200, [("Public", ", ".join(behaviour.methods))])
             return
         verdict = camera.guard.judge(request.method, request.uri, request.headers.get("authorization"))
-        if verdict is not Verdict.GOOD:
+        if verdict is not Verdict.GOOD or (behaviour.needs_agent and "user-agent" not in request.headers):
             challenges = camera.guard.challenges(stale=verdict is Verdict.STALE)
             if behaviour.joined_challenges:
                 challenges = [", ".join(challenges)]
@@ -213,13 +222,15 @@ class Connection(asyncio.Protocol):
             self._answer(request, 404)
             return
         behaviour = self._camera.behaviour
+        if behaviour.describe_hangs:
+            return
         base = request.uri.rstrip("/")
         path = stream.spec.path
         if behaviour.redirect and f"/moved/{path}" not in base:
             self._answer(request, 301, [("Location", f"{base.removesuffix(path)}moved/{path}")])
             return
         bases = {"slash": f"{base}/", "bare": base, "none": "", "path": f"/{path}/", "inner": f"{INNER}/{path}/"}
-        headers = [("Content-Type", "application/sdp")]
+        headers = [("Content-Type", "application/sdp")] if behaviour.describe_headers != "no_type" else []
         if value := bases[behaviour.base]:
             headers.append(("Content-Base", value))
         self._answer(request, 200, headers, stream.describe(base))
@@ -254,15 +265,27 @@ class Connection(asyncio.Protocol):
             route, transport = self._route(offer)
             if route is None:
                 continue
-            track = Track(timeline, route, equal_times=behaviour.equal_times and number == 0)
+            track = Track(
+                timeline,
+                route,
+                equal_times=behaviour.equal_times and number == 0,
+                foreign_reports=behaviour.reports == "foreign",
+            )
+            if behaviour.near_wrap:
+                track.wrap_soon(camera.seconds())
             if number in session.tracks:
                 session.tracks[number].route.close()
             session.tracks[number] = track
             camera.sessions[session.id] = session
             if isinstance(route, Interleaved):
                 self.sessions[session.id] = session
-            transport += f";ssrc={track.source:08X}"
-            self._answer(request, 200, [("Transport", transport), self._session_header(session)])
+            source = {"good": f"{track.source:08X}", "wrong": f"{track.source ^ 1:08X}", "odd": " 4294967296x"}
+            if behaviour.ssrc != "none":
+                transport += f";ssrc={source[behaviour.ssrc]}"
+            name, value = self._session_header(session)
+            if behaviour.changing_session and len(session.tracks) > 1:
+                value = value.replace(session.id, session.id[::-1])
+            self._answer(request, 200, [("Transport", transport), (name, value)])
             return
         self._answer(request, 461)
 
@@ -285,9 +308,13 @@ class Connection(asyncio.Protocol):
             if not 0 < first_port < 65536 or not 0 < second_port < 65536:
                 return None, ""
             camera = self._camera
-            route = Datagrams(
-                camera.spec.host, self.peer, (first_port, second_port), silent=lambda: camera.silent or camera.slow
-            )
+            try:
+                route = Datagrams(
+                    camera.spec.host, self.peer, (first_port, second_port), silent=lambda: camera.silent or camera.slow
+                )
+            except OSError:
+                # No ports are left.
+                return None, ""
             own = f"{route.ports[0]}-{route.ports[1]}"
             return route, f"RTP/AVP;unicast;client_port={first_port}-{second_port};server_port={own}"
         return None, ""
@@ -362,7 +389,7 @@ class Connection(asyncio.Protocol):
         lines = [f"RTSP/1.0 {code}" + ("" if behaviour.terse_status else f" {_REASONS[code]}")]
         every = [("CSeq", request.headers.get("cseq", "0"))] if not behaviour.no_cseq else []
         every += [("Server", f"{self._camera.spec.maker} RTSP"), *(headers or [])]
-        if body:
+        if body and behaviour.describe_headers != "no_length":
             every.append(("Content-Length", str(len(body))))
         for name, value in every:
             name = name.lower() if behaviour.lower_case else name

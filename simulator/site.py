@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+import contextlib
 import importlib
 import importlib.util
 from types import TracebackType
@@ -33,6 +34,12 @@ class Site:
 
     async def start(self) -> None:
         """Prepare the clips (which takes a while the first time), then let every camera answer."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self.close)
+            await self._start()
+            stack.pop_all()
+
+    async def _start(self) -> None:
         async with asyncio.TaskGroup() as group:
             for camera in self.cameras.values():
                 group.create_task(camera.start())

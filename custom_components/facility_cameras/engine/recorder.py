@@ -49,6 +49,8 @@ class Recorder:
         self._recorded_to = -1
         self._closed_us = 0
         self._landed = 0.0
+        #: Where the newest segment ended, UTC microseconds.
+        self._ended_us = 0
 
     def begin_run(self, timeline: Timeline) -> None:
         """A session begins; its pictures are placed by this timeline."""
@@ -116,7 +118,7 @@ class Recorder:
         return (self._closed_us + (self._recording.duration_us if self._recording else 0)) / 1e6
 
     def _cut_before(self, sample: Sample) -> bool:
-        if sample.key:
+        if sample.key or self._size >= 4 * FRAGMENT_BYTES:
             return True
         long = sample.time - self._pictures[0].time >= FRAGMENT_S * VIDEO_CLOCK or self._size >= FRAGMENT_BYTES
         # Only where everything before is also shown before: no group of reordered pictures is cut (C4).
@@ -126,6 +128,7 @@ class Recorder:
         timeline, stream = self._timeline, self._stream
         if timeline is None or stream is None or not self._archive.volume.writable:
             return False
+        timeline.not_before(self._ended_us)
         start_us = timeline.open_segment(first)
         self._segment_first = self._end = first
         self._newest = first
@@ -145,7 +148,7 @@ class Recorder:
         # Durations are told from end to end, so that they add up to the segment's.
         duration_us = (fragment.end - self._end) * 1_000_000 // VIDEO_CLOCK
         self._end = fragment.end
-        self._recording.write(fragment.data, duration_us, fragment.pictures, key=fragment.key)
+        self._recording.write(fragment, duration_us)
         self._pictures = []
         self._audio = []
         self._size = 0
@@ -159,6 +162,7 @@ class Recorder:
         start_us, end_us = timeline.close_segment(self._segment_first, self._end)
         self._landed = self.landed
         self._closed_us += end_us - start_us
+        self._ended_us = end_us
         recording.close(start_us, end_us)
         self._recording = None
 
@@ -172,4 +176,5 @@ class Recorder:
             self._landed = max(self._landed, recording.landed)
             self._closed_us += recording.duration_us
             start_us, end_us = self._timeline.close_segment(self._segment_first, self._end)
+            self._ended_us = end_us
             recording.close(start_us, end_us)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..clock import Clock
+from ..fmp4 import Fragment
 from .segment_file import SegmentFile
 
 
@@ -31,16 +32,16 @@ class Recording:
         #: Monotonic time at which the newest fragment was on disk (or in the kernel's cache of it); 0 before.
         self.landed = 0.0
 
-    def write(self, data: bytes, duration_us: int, pictures: int, *, key: bool) -> None:
+    def write(self, fragment: Fragment, duration_us: int) -> None:
         """Queue one fragment."""
 
         def job() -> None:
             if self.file is not None and not self._broken:
-                self.file.write(data, duration_us, pictures, key=key)
+                self.file.write(fragment.parts, duration_us, fragment.pictures, key=fragment.key)
                 self.landed = self._clock.monotonic()
 
         if not self.failed:
-            self._submit(self, len(data), job)
+            self._submit(self, fragment.size, job)
 
     def sync(self) -> None:
         """Queue a sync of what was written."""

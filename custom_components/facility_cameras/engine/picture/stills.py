@@ -15,7 +15,7 @@ from pathlib import Path
 import struct
 import sys
 
-from ..media import Buffer, Sample, StreamFormat, VideoFormat
+from ..media import Sample, StreamFormat, VideoFormat
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class Stills:
                 await self._end_worker()
                 raise
 
-    async def _ask(self, request: list[Buffer]) -> bytes:
+    async def _ask(self, request: list[bytes]) -> bytes:
         """One exchange with the worker. Raises PictureError for a picture that it cannot decode."""
         limit_s = DECODE_S
         if self._worker is not None and self._worker.returncode is not None:
