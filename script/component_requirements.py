@@ -12,7 +12,7 @@ import homeassistant
 
 CORE = Path(homeassistant.__file__).parent
 OURS = Path(__file__).parent.parent / "custom_components" / "facility_cameras"
-#: What the demo's configuration loads. `assist_pipeline` and `conversation` come in when the frontend asks for the
+#: What the demo's configuration loads, and what Home Assistant always does. `assist_pipeline` and `conversation` come in when the frontend asks for the
 #: description of every action; without their packages the page would stay at "Loading".
 COMPONENTS = [
     "api",
@@ -29,6 +29,7 @@ COMPONENTS = [
     "homeassistant_alerts",
     "http",
     "image",
+    "infrared",
     "logbook",
     "lovelace",
     "media_source",
@@ -37,6 +38,7 @@ COMPONENTS = [
     "my",
     "onvif",
     "person",
+    "radio_frequency",
     "recorder",
     "stream",
     "sun",

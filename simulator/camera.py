@@ -1,8 +1,7 @@
 """One virtual camera: its RTSP service, its streams, and the faults it has just now.
 
-The seam for other services of a camera (ONVIF): `site.py` calls `async serve(camera) -> Service` of `simulator.onvif`
-for each camera whose `spec.http_port` is not None and keeps what it returned in `camera.services`. A service may use
-`spec`, `password` (a fault may change it), `host`, `url()`, `now()`, `snapshot()` and `streams`; see `Service`.
+The seam for other services of a camera (ONVIF): `site.py` calls `serve(camera)` of `onvif.py` for each camera whose
+`spec.http_port` is not None and keeps what it returned in `camera.services`, where faults find it; see `Service`.
 """
 
 import asyncio
@@ -39,7 +38,9 @@ _IDLE = 0.2
 class Service(Protocol):
     """Another service of a camera, as faults treat it."""
 
-    port: int
+    @property
+    def port(self) -> int:
+        """The port it answers on."""
 
     async def shut(self) -> None:
         """Refuse connections: the camera is gone."""
@@ -84,10 +85,13 @@ class Camera:
         #: No path is known.
         self.hidden = False
         self.active: dict[str, Entry] = {}
+        #: Held while what the streams show is being changed: one change after the other.
+        self.changing = asyncio.Lock()
         self._truth, self._burst = truth, burst
         self._listener = Listener(spec.host, spec.rtsp_port, lambda: Connection(self))
+        #: The camera's start, by the monotonic clock: picture n is due n / fps seconds later, if its clock does not drift.
         # Cameras are not in step: their key pictures come at different times.
-        self._epoch = time.monotonic() - zlib.crc32(spec.name.encode()) % 10_000 / 1000
+        self.epoch = time.monotonic() - zlib.crc32(spec.name.encode()) % 10_000 / 1000
         self._utc = time.time() - time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: dict[str, asyncio.Task[None]] = {}
@@ -127,11 +131,11 @@ class Camera:
 
     def seconds(self) -> float:
         """Seconds since the start by the camera's own clock."""
-        return (time.monotonic() - self._epoch) * (1 + self.spec.drift_ppm / 1e6)
+        return (time.monotonic() - self.epoch) * (1 + self.spec.drift_ppm / 1e6)
 
     def now(self) -> float:
         """What the camera takes for the time, in seconds since 1970."""
-        return self._utc + self._epoch + self.spec.clock_offset + self.seconds()
+        return self._utc + self.epoch + self.spec.clock_offset + self.seconds()
 
     async def snapshot(self) -> bytes:
         """What the camera sees now on its first stream, as JPEG."""
@@ -155,7 +159,7 @@ class Camera:
         self.answer()
         self._run(self._send())
         for habit in self.behaviour.habits:
-            self._run(self._practise(habit))
+            self._run(self.practise(habit))
 
     async def close(self) -> None:
         """End everything."""
@@ -316,7 +320,8 @@ class Camera:
         await asyncio.sleep(seconds)
         await self.clear(name)
 
-    async def _practise(self, habit: Habit) -> None:
+    async def practise(self, habit: Habit) -> None:
+        """Commit a habit again and again, without end."""
         while True:
             await asyncio.sleep(habit.every)
             await self.fault(habit.fault, seconds=habit.seconds, **habit.settings)

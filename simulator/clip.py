@@ -19,7 +19,7 @@ from .scene import Scene, View
 from .spec import AudioCodec, Video, VideoCodec
 
 #: Raised whenever what is drawn, coded or stored changes: old files are then not found any more.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)

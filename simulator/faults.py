@@ -165,23 +165,24 @@ async def _show(camera: Camera, *, view: View = "normal", video: Video | None = 
     """Change what all streams show (the size, that of the first only) at their next key pictures; back when the first
     stream's has come.
     """
-    first = next(iter(camera.streams.values()))
-    begins: list[int] = []
-    for stream in camera.streams.values():
-        coding = video if video is not None and stream is first else stream.spec.video
-        margin = 0.0
-        while True:
-            asked = time.monotonic()
-            at = stream.next_key(camera.seconds() + margin)
-            shot = Shot(camera.spec.scene, coding, view, at % coding.frames if frozen else None)
-            reel = await stream.prepare(shot)
-            if at >= stream.timelines[0].due(camera.seconds()):
-                break
-            # Encoding took longer than the group lasted: aim further ahead.
-            margin = 1.5 * (time.monotonic() - asked)
-        stream.switch(reel, shot, at)
-        begins.append(at)
-    await camera.until(first.timelines[0].seconds(begins[0]))
+    async with camera.changing:
+        first = next(iter(camera.streams.values()))
+        begins: list[int] = []
+        for stream in camera.streams.values():
+            coding = video if video is not None and stream is first else stream.spec.video
+            margin = 0.0
+            while True:
+                asked = time.monotonic()
+                at = stream.next_key(camera.seconds() + margin)
+                shot = Shot(camera.spec.scene, coding, view, at % coding.frames if frozen else None)
+                reel = await stream.prepare(shot)
+                if at >= stream.timelines[0].due(camera.seconds()):
+                    break
+                # Encoding took longer than the group lasted: aim further ahead.
+                margin = 1.5 * (time.monotonic() - asked)
+            stream.switch(reel, shot, at)
+            begins.append(at)
+        await camera.until(first.timelines[0].seconds(begins[0]))
 
 
 #: Every fault by name.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .behaviour import METHODS, Behaviour, Habit
+from .onvif_quirks import ONVIF_QUIRKS
 from .spec import AudioCodec, CameraSpec, SpecError
 
 
@@ -188,7 +189,15 @@ def refine(spec: CameraSpec) -> CameraSpec:
     return spec
 
 
+def summaries() -> dict[str, str]:
+    """What every quirk is, those of ONVIF too, by id."""
+    return {name: quirk.summary for table in (QUIRKS, ONVIF_QUIRKS) for name, quirk in table.items()}
+
+
 def _quirk(name: str) -> Quirk:
+    if name in ONVIF_QUIRKS:
+        # The ONVIF service sees to it.
+        return Quirk(summary=ONVIF_QUIRKS[name].summary)
     if name not in QUIRKS:
         raise SpecError(f"there is no quirk {name!r}; `python -m simulator quirks` lists them")
     return QUIRKS[name]

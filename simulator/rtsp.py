@@ -32,7 +32,8 @@ _REASONS = {
     501: "Not Implemented",
     503: "Service Unavailable",
 }
-_TRACK = re.compile(r"/?trackID=(\d+)/?$")
+_TRACK = re.compile(r"/?trackID=([0-9]{1,3})/?$")
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(slots=True)
@@ -146,7 +147,7 @@ class Connection(asyncio.Protocol):
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
         length = headers.get("content-length", "0")
-        size = end + 4 + (int(length) if length.isdecimal() else 0)
+        size = end + 4 + (int(length) if _NUMBER.fullmatch(length) else 0)
         if size > _LIMIT:
             self.close()
             return False
@@ -295,16 +296,16 @@ class Connection(asyncio.Protocol):
         transports = self._camera.behaviour.transports
         if parts[0].upper() == "RTP/AVP/TCP" and "tcp" in transports:
             first = keys.get("interleaved", "0-1").partition("-")[0]
-            channel = (int(first) if first.isdecimal() else 0) + self._camera.behaviour.channel_shift
+            channel = (int(first) if _NUMBER.fullmatch(first) else 0) + self._camera.behaviour.channel_shift
             if channel > 254:
                 return None, ""
             return Interleaved(self, channel), f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
         if parts[0].upper() in ("RTP/AVP", "RTP/AVP/UDP") and "udp" in transports and "multicast" not in parts:
             ports = keys.get("client_port", "").partition("-")
-            if not ports[0].isdecimal():
+            if not _NUMBER.fullmatch(ports[0]):
                 return None, ""
             first_port = int(ports[0])
-            second_port = int(ports[2]) if ports[2].isdecimal() else first_port + 1
+            second_port = int(ports[2]) if _NUMBER.fullmatch(ports[2]) else first_port + 1
             if not 0 < first_port < 65536 or not 0 < second_port < 65536:
                 return None, ""
             camera = self._camera

@@ -43,6 +43,24 @@ async def test_gone_refuses_and_comes_back_on_the_same_port(camera: Camera) -> N
         assert await client.media(5)
 
 
+async def test_onvif_is_gone_and_silent_with_the_camera() -> None:
+    async with Site([quick(http_port=0, quirks=("O9", "R16"))]) as site:
+        camera = site.camera("Gate")
+        (service,) = camera.services
+        _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.close()
+        await camera.fault("gone")
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", service.port)
+        await camera.fault("silent")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await asyncio.open_connection("127.0.0.1", service.port)
+        await camera.clear()
+        _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.close()
+
+
 async def test_reboot_comes_back_by_itself(site: Site, camera: Camera) -> None:
     await camera.fault("reboot", seconds=0.3)
     with pytest.raises(ConnectionRefusedError):
@@ -218,20 +236,38 @@ async def test_frozen_repeats_one_picture(camera: Camera) -> None:
     assert barcode.check(after, QUICK.frames).complete
 
 
-@pytest.mark.parametrize("view", ["black", "covered", "moved"])
-async def test_the_picture_changes(camera: Camera, view: str) -> None:
-    before = Image.open(io.BytesIO(await camera.snapshot())).convert("L").resize((32, 24))
+async def see(camera: Camera) -> Image.Image:
+    """What the camera sees, small and grey."""
+    return Image.open(io.BytesIO(await camera.snapshot())).convert("L").resize((32, 24))
+
+
+async def change_view(camera: Camera, view: str) -> None:
+    before = await see(camera)
     await camera.fault(view)
     found = numbers(await asyncio.to_thread(play, camera.url(), 12))
     if view == "moved":
         assert barcode.check(found, QUICK.frames).complete
     else:
         assert set(found) == {-1}
-    after = Image.open(io.BytesIO(await camera.snapshot())).convert("L").resize((32, 24))
+    after = await see(camera)
     different = sum(abs(a - b) > 20 for a, b in zip(before.tobytes(), after.tobytes(), strict=True))
     assert different > 32 * 24 / 4
     await camera.clear()
     assert barcode.check(numbers(await asyncio.to_thread(play, camera.url(), 12)), QUICK.frames).complete
+
+
+async def test_the_picture_changes() -> None:
+    views = ("black", "covered", "moved")
+    async with Site([quick(view) for view in views]) as site:
+        await asyncio.gather(*(change_view(site.camera(view), view) for view in views))
+
+
+async def test_changes_of_the_picture_come_one_after_the_other(site: Site, camera: Camera) -> None:
+    await camera.fault("black")
+    await asyncio.gather(camera.clear("black"), camera.fault("moved"))
+    assert list(camera.active) == ["moved"]
+    assert next(iter(camera.streams.values())).shot.view == "moved"
+    assert [entry.fault for entry in site.truth.entries] == ["black", "moved"]
 
 
 async def test_size_changes_in_mid_stream(camera: Camera) -> None:
