@@ -9,7 +9,7 @@ import sqlite3
 from custom_components.facility_cameras.engine.archive.archive import INDEX, Archive
 from custom_components.facility_cameras.engine.archive.index import Closing, Index, pack_fragments
 from custom_components.facility_cameras.engine.archive.recording import Recording
-from custom_components.facility_cameras.engine.fmp4 import Fragmenter, box, identity_box
+from custom_components.facility_cameras.engine.fmp4 import Fragment as BuiltFragment, Fragmenter, box, identity_box
 from custom_components.facility_cameras.engine.media import Sample
 from custom_components.facility_cameras.engine.playback import Fragment
 from tests.engine.living import mark, wait_for
@@ -51,14 +51,18 @@ def archive_in(root: Path, clock: HandClock | None = None, *, marked: bool = Tru
 INIT, IDENTITY = box(b"ftyp", b"iso6", bytes(4)) + box(b"moov", bytes(80)), identity_box("c1", "run")
 
 
-def fragment(size: int = 1000, start_us: int = NOW_US) -> bytes:
+def built(size: int = 1000) -> BuiltFragment:
     pictures = [Sample(n * 3600, 0, size // 50, [bytes(size // 50)], key=n == 0) for n in range(50)]
-    return Fragmenter().build(pictures, [], 180_000, start_us).data
+    return Fragmenter().build(pictures, [], 180_000, NOW_US)
+
+
+def fragment(size: int = 1000) -> bytes:
+    return b"".join(built(size).parts)
 
 
 def put(recording: Recording, size: int = 1000) -> None:
     """Write one fragment of 2 s."""
-    recording.write(fragment(size), 2_000_000, 50, key=True)
+    recording.write(built(size), 2_000_000)
 
 
 def refused(archive: Archive) -> None:

@@ -25,6 +25,7 @@ from tests.engine.archives import (
     archive_in,
     ask,
     begin,
+    built,
     footage,
     fragment,
     landed,
@@ -97,7 +98,7 @@ def test_folder_that_vanishes_is_not_made_again(tmp_path: Path, clock: HandClock
         # Without waiting for the next look: the mount point is never written to.
         second = begin(archive, "c2")
         wait_for(lambda: second.failed and recording.failed, 5)
-        recording.write(b"lost", 1, 1, key=True)
+        put(recording)
         recording.close(NOW_US, NOW_US + 2_000_000)
         state_is(archive, clock, VolumeState.MISSING)
         assert list(root.iterdir()) == []
@@ -119,7 +120,7 @@ def test_file_numbers_are_not_used_again_after_a_lost_volume(tmp_path: Path, clo
         state_is(archive, clock, VolumeState.MISSING)
         # Whatever is opened now may get the number that the recording's file had.
         others = [(tmp_path / f"other-{number}").open("wb") for number in range(16)]
-        recording.write(b"not into another file", 1, 1, key=True)
+        put(recording)
         recording.sync()
         recording.close(NOW_US, NOW_US + 2_000_000)
         done = threading.Event()
@@ -213,7 +214,7 @@ def hold(answers: threading.Event) -> None:
 def test_slow_disk_bounds_what_waits_and_writes_what_was_taken(
     tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive_module, "QUEUE_BYTES", 10_000)
+    monkeypatch.setattr(archive_module, "QUEUE_BYTES", 10 * built().size)
     root = tmp_path / "archive"
     with archive_in(root, clock) as archive:
         wait_for(lambda: archive.volume.writable)
@@ -221,7 +222,7 @@ def test_slow_disk_bounds_what_waits_and_writes_what_was_taken(
         answers = threading.Event()
         archive.submit(None, 0, functools.partial(hold, answers))
         for _ in range(15):
-            recording.write(b"x" * 1000, 1_000_000, 25, key=True)
+            put(recording)
         assert recording.failed
         assert archive.dropped == 1
         clock.now += archive_module.HUNG_S + 1
@@ -232,7 +233,7 @@ def test_slow_disk_bounds_what_waits_and_writes_what_was_taken(
         recording.close(NOW_US, NOW_US + 100_000_000)
         wait_for(lambda: archive.volume.writable, 5)
     # The ten that were taken, and no claim of more.
-    assert ask(root, "SELECT end_us - start_us, pictures FROM segment") == [(12_000_000, 300)]
+    assert ask(root, "SELECT end_us - start_us, pictures FROM segment") == [(22_000_000, 550)]
 
 
 def test_fault_of_ours_does_not_end_the_writer_thread(
@@ -265,10 +266,10 @@ def test_closing_writes_everything_that_was_queued(tmp_path: Path, clock: HandCl
         # Work without a recording (a flush) is no end.
         archive.submit(None, 0, lambda: None)
         for _ in range(50):
-            recording.write(b"x" * 1000, 1_000_000, 25, key=True)
+            put(recording)
             archive.submit(None, 0, lambda: None)
-        recording.close(NOW_US, NOW_US + 50_000_000)
-    assert ask(root, "SELECT end_us - start_us, pictures, state FROM segment") == [(50_000_000, 1250, 1)]
+        recording.close(NOW_US, NOW_US + 100_000_000)
+    assert ask(root, "SELECT end_us - start_us, pictures, state FROM segment") == [(100_000_000, 2500, 1)]
 
 
 def test_segment_to_which_nothing_was_written_leaves_no_trace(tmp_path: Path, clock: HandClock) -> None:
@@ -287,7 +288,7 @@ def test_days_change_at_midnight_utc(tmp_path: Path, clock: HandClock) -> None:
         wait_for(lambda: archive.volume.writable)
         for start_us in (NOW_US - 1, NOW_US - 1, NOW_US):
             recording = begin(archive, start_us=start_us)
-            recording.write(b"x", 1, 1, key=True)
+            put(recording)
             landed(recording).close(start_us, start_us + 1)
     names = {str(path.relative_to(root / "facility" / "c1")) for path in root.rglob("*.mp4")}
     assert names == {
@@ -341,7 +342,15 @@ def test_index_says_closed_only_after_file_and_folder_are_synced(tmp_path: Path)
         "    written(archive).close(NOW_US, NOW_US + 2_000_000)\n"
     )
     trace = tmp_path / "trace"
-    command = ["strace", "-f", "-y", "-o", str(trace), "-e", "trace=fsync,fdatasync,write,pwrite64,openat"]
+    command = [
+        "strace",
+        "-f",
+        "-y",
+        "-o",
+        str(trace),
+        "-e",
+        "trace=fsync,fdatasync,write,writev,pwritev,pwrite64,openat",
+    ]
     run = subprocess.run(
         [*command, ".venv/bin/python", "-c", script, str(tmp_path / "archive")],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
@@ -357,7 +366,7 @@ def test_index_says_closed_only_after_file_and_folder_are_synced(tmp_path: Path)
     created = at("openat", ".mp4", "O_CREAT")
     # The row is durable before its file is there: no file that the index does not know.
     assert any("index.sqlite3-wal" in line and "sync(" in line for line in calls[:created])
-    wrote = at("write(", ".mp4")
+    wrote = at("write", ".mp4")
     file_synced = at("fsync(", ".mp4", after=wrote)
     folder_synced = at("fsync(", "2026-11-25>", after=file_synced)
     told = at("pwrite64(", "index.sqlite3-wal", after=wrote)

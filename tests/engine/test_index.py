@@ -103,7 +103,9 @@ def test_oldest_is_found_without_reading_the_table(tmp_path: Path) -> None:
     index.close()
 
 
-@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 8000])
+@pytest.mark.parametrize(
+    "content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 8000], ids=["text", "rubbish"]
+)
 def test_broken_index_is_set_aside_and_recording_begins(tmp_path: Path, content: bytes) -> None:
     root = tmp_path / "archive"
     root.mkdir()
