@@ -50,6 +50,17 @@ def test_days_outlive_their_camera(tmp_path: Path, index: Index) -> None:
     assert not path.exists()
 
 
+def test_camera_whose_days_nobody_knows_is_kept_as_long_as_any(tmp_path: Path, index: Index) -> None:
+    path = footage(tmp_path, index, "removed at once", NOW_US - 20 * DAY_US)
+    assert by_days(index, tmp_path) == 0
+    footage(tmp_path, index, "week", NOW_US)
+    footage(tmp_path, index, "month", NOW_US)
+    index.keep_days({"week": 7, "month": 30})
+    assert by_days(index, tmp_path) == 0
+    assert by_days(index, tmp_path, NOW_US + 11 * DAY_US) >= 1
+    assert not path.exists()
+
+
 def test_nothing_younger_than_an_hour(tmp_path: Path, index: Index) -> None:
     young = [footage(tmp_path, index, "c", NOW_US - minutes * MINUTE_US) for minutes in (5, 30, 60)]
     old = footage(tmp_path, index, "c", NOW_US - 62 * MINUTE_US)
