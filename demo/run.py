@@ -155,8 +155,10 @@ async def _home_assistant(home_assistant: HomeAssistant) -> AsyncIterator[None]:
     say("Starting Home Assistant …")
     home_assistant.prepare()
     async with home_assistant.running():
-        yield
-        say("Ending …")
+        try:
+            yield
+        finally:
+            say("Ending …")
 
 
 async def _answers(url: str) -> bool:
