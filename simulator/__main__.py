@@ -15,7 +15,7 @@ import urllib.parse
 
 from .control import Control, describe
 from .faults import FAULTS
-from .quirks import QUIRKS
+from .quirks import summaries
 from .site import BURST, Site
 from .sitefile import ordinary, read
 from .spec import AudioCodec, CameraSpec, SpecError, StreamSpec, Video, VideoCodec
@@ -162,8 +162,8 @@ def _command(options: argparse.Namespace) -> None:
                 settings = "".join(f" [{key}={value}]" for key, value in (fault.settings or {}).items())
                 _say(f"{name:10} {fault.summary}{settings}")
         case "quirks":
-            for name, quirk in QUIRKS.items():
-                _say(f"{name:13} {quirk.summary}")
+            for name, summary in summaries().items():
+                _say(f"{name:21} {summary}")
         case "list":
             _say(json.dumps(_call(options, "GET", "/cameras"), indent=2, ensure_ascii=False))
         case "truth":

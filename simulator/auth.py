@@ -51,6 +51,7 @@ class Guard:
         *,
         realm: str = "IP Camera",
         qop: bool = True,
+        sloppy: bool = False,
         nonce_seconds: float = 3600,
         lock_after: int = 5,
         lock_seconds: float = 300,
@@ -58,6 +59,7 @@ class Guard:
         """Nobody has tried yet."""
         self.username, self.password = username, password
         self.schemes, self.realm, self.qop = schemes, realm, qop
+        self._sloppy = sloppy
         self._clock, self._nonce_seconds = clock, nonce_seconds
         self._lock_after, self._lock_seconds = lock_after, lock_seconds
         self._nonces: dict[str, float] = {}
@@ -82,6 +84,9 @@ class Guard:
             self._nonces[nonce] = self._clock()
             if len(self._nonces) > _MOST_NONCES:
                 del self._nonces[next(iter(self._nonces))]
+            if self._sloppy:
+                values.append(f'Digest  realm="{self.realm}",nonce="{nonce}" ,  stale="FALSE"')
+                continue
             value = f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={scheme.upper()}'
             values.append(value + (', qop="auth"' if self.qop else "") + (", stale=true" if stale else ""))
         return values

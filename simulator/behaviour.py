@@ -31,6 +31,10 @@ class Behaviour:
     #: All challenges in one WWW-Authenticate header, joined by commas.
     joined_challenges: bool = False
     qop: bool = True
+    #: The challenge is written carelessly: blanks, quotes and brackets where none belong, no algorithm.
+    sloppy_challenge: bool = False
+    #: 401 for requests without User-Agent.
+    needs_agent: bool = False
     nonce_seconds: float = 3600
     methods: tuple[str, ...] = METHODS
     #: What GET_PARAMETER and SET_PARAMETER do: 200, 501, no answer at all, or the connection is closed.
@@ -57,6 +61,16 @@ class Behaviour:
     lower_case: bool = False
     padded: bool = False
     no_cseq: bool = False
+    #: The answer to a later SETUP names another session.
+    changing_session: bool = False
+    #: The camera sends requests of its own and loose line ends.
+    asks: bool = False
+    #: DESCRIBE is never answered: no camera at this channel.
+    describe_hangs: bool = False
+    #: Headers of the answer to DESCRIBE: all, without Content-Type, or without Content-Length.
+    describe_headers: Literal["all", "no_type", "no_length"] = "all"
+    #: The source told in the answer to SETUP: right, another, not a number, or none.
+    ssrc: Literal["good", "wrong", "odd", "none"] = "good"
     #: Interleaved channels in the answer to SETUP are those asked for plus this.
     channel_shift: int = 0
     rtp_info: Literal["good", "none", "wrong"] = "good"
@@ -81,5 +95,7 @@ class Behaviour:
     reports: Literal["good", "none", "foreign"] = "good"
     #: Every second picture has the time of the one before.
     equal_times: bool = False
+    #: Sequence numbers and times wrap some seconds after PLAY.
+    near_wrap: bool = False
     style: Style = field(default_factory=Style)
     habits: tuple[Habit, ...] = ()

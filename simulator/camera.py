@@ -1,8 +1,7 @@
 """One virtual camera: its RTSP service, its streams, and the faults it has just now.
 
-The seam for other services of a camera (ONVIF): `site.py` calls `async serve(camera) -> Service` of `simulator.onvif`
-for each camera whose `spec.http_port` is not None and keeps what it returned in `camera.services`. A service may use
-`spec`, `password` (a fault may change it), `host`, `url()`, `now()`, `snapshot()` and `streams`; see `Service`.
+The seam for other services of a camera (ONVIF): `site.py` calls `serve(camera)` of `onvif.py` for each camera whose
+`spec.http_port` is not None and keeps what it returned in `camera.services`, where faults find it; see `Service`.
 """
 
 import asyncio
@@ -39,7 +38,9 @@ _IDLE = 0.2
 class Service(Protocol):
     """Another service of a camera, as faults treat it."""
 
-    port: int
+    @property
+    def port(self) -> int:
+        """The port it answers on."""
 
     async def shut(self) -> None:
         """Refuse connections: the camera is gone."""
@@ -67,6 +68,7 @@ class Camera:
             self.spec.schemes,
             time.monotonic,
             qop=self.behaviour.qop,
+            sloppy=self.behaviour.sloppy_challenge,
             nonce_seconds=self.behaviour.nonce_seconds,
             lock_after=spec.lock_after,
             lock_seconds=spec.lock_seconds,
@@ -83,15 +85,20 @@ class Camera:
         #: No path is known.
         self.hidden = False
         self.active: dict[str, Entry] = {}
+        #: Held while what the streams show is being changed: one change after the other.
+        self.changing = asyncio.Lock()
         self._truth, self._burst = truth, burst
         self._listener = Listener(spec.host, spec.rtsp_port, lambda: Connection(self))
-        self._epoch = time.monotonic()
-        self._utc = time.time() - self._epoch
+        #: The camera's start, by the monotonic clock: picture n is due n / fps seconds later, if its clock does not drift.
+        # Cameras are not in step: their key pictures come at different times.
+        self.epoch = time.monotonic() - zlib.crc32(spec.name.encode()) % 10_000 / 1000
+        self._utc = time.time() - time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: dict[str, asyncio.Task[None]] = {}
         self._ghosts: list[Session] = []
         self._wake = asyncio.Event()
         self._dripped = 0.0
+        self._asked = 0.0
 
     @property
     def name(self) -> str:
@@ -124,11 +131,11 @@ class Camera:
 
     def seconds(self) -> float:
         """Seconds since the start by the camera's own clock."""
-        return (time.monotonic() - self._epoch) * (1 + self.spec.drift_ppm / 1e6)
+        return (time.monotonic() - self.epoch) * (1 + self.spec.drift_ppm / 1e6)
 
     def now(self) -> float:
         """What the camera takes for the time, in seconds since 1970."""
-        return self._utc + self._epoch + self.spec.clock_offset + self.seconds()
+        return self._utc + self.epoch + self.spec.clock_offset + self.seconds()
 
     async def snapshot(self) -> bytes:
         """What the camera sees now on its first stream, as JPEG."""
@@ -149,10 +156,10 @@ class Camera:
         """Prepare the clips, then answer."""
         for spec in self.spec.streams:
             self.streams[spec.path] = await Stream.create(spec, self.spec, self.behaviour)
-        self.restart()
+        self.answer()
         self._run(self._send())
         for habit in self.behaviour.habits:
-            self._run(self._practise(habit))
+            self._run(self.practise(habit))
 
     async def close(self) -> None:
         """End everything."""
@@ -164,11 +171,9 @@ class Camera:
         for service in self.services:
             await service.close()
 
-    def restart(self) -> None:
-        """The camera has power: begin a new life."""
-        self._epoch = time.monotonic()
-        # Cameras do not start in step: their key pictures come at different times.
-        self._epoch -= zlib.crc32(self.name.encode()) % 10_000 / 1000
+    def answer(self) -> None:
+        """Answer, after `drop` or `deafen` or for the first time."""
+        self.silent = False
         self._listener.open()
 
     def drop(self) -> None:
@@ -183,11 +188,6 @@ class Camera:
         """Swallow everything."""
         self.silent = True
         self._listener.deafen()
-
-    def hear(self) -> None:
-        """Answer again after `deafen`."""
-        self.silent = False
-        self._listener.open()
 
     # What connections tell.
 
@@ -271,6 +271,11 @@ class Camera:
             for connection in tuple(self.connections):
                 if now - connection.born > most_age:
                     connection.close()
+        if self.behaviour.asks and now - self._asked >= 2:
+            self._asked = now
+            for connection in self.connections:
+                if connection.sessions:
+                    connection.ask()
         if self.slow and now - self._dripped >= 1:
             self._dripped = now
             for connection in self.connections:
@@ -315,7 +320,8 @@ class Camera:
         await asyncio.sleep(seconds)
         await self.clear(name)
 
-    async def _practise(self, habit: Habit) -> None:
+    async def practise(self, habit: Habit) -> None:
+        """Commit a habit again and again, without end."""
         while True:
             await asyncio.sleep(habit.every)
             await self.fault(habit.fault, seconds=habit.seconds, **habit.settings)

@@ -3,9 +3,7 @@
 A clip begins with a key picture, has closed groups of pictures only, and its last picture can be followed by its first.
 """
 
-import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 import hashlib
@@ -21,10 +19,7 @@ from .scene import Scene, View
 from .spec import AudioCodec, Video, VideoCodec
 
 #: Raised whenever what is drawn, coded or stored changes: old files are then not found any more.
-_FORMAT = 1
-
-#: Clips encoded at the same time; each takes one thread.
-_ENCODERS = ThreadPoolExecutor(2, "clip")
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +74,8 @@ def cache_folder() -> Path:
     return Path(base) / "facility-cameras" / "clips"
 
 
-async def load(shot: Shot) -> Clip:
-    """The clip, from disk if it was encoded before."""
-    return await asyncio.get_running_loop().run_in_executor(_ENCODERS, _load, shot)
-
-
-def _load(shot: Shot) -> Clip:
+def load(shot: Shot) -> Clip:
+    """The clip, from disk if it was encoded before. Takes about as long as the clip lasts at most."""
     key = hashlib.sha256(json.dumps([_FORMAT, asdict(shot)], sort_keys=True).encode()).hexdigest()
     path = cache_folder() / f"{key[:32]}.clip"
     try:

@@ -21,7 +21,7 @@ from aiohttp import web
 
 from .camera import Camera
 from .faults import FAULTS, FaultError
-from .quirks import QUIRKS
+from .quirks import summaries
 from .site import Site
 
 
@@ -58,6 +58,7 @@ def describe(camera: Camera) -> dict[str, Any]:
         "mac": spec.mac,
         "quirks": list(spec.quirks),
         "streams": streams,
+        "epoch_monotonic": camera.epoch,
         "faults": list(camera.active),
         "sessions": len(camera.sessions),
         "connections": len(camera.connections),
@@ -120,7 +121,10 @@ class Control:
         return web.json_response(describe(self._chosen(request)[0]))
 
     async def _begin(self, request: web.Request) -> web.Response:
-        settings: Any = await request.json() if request.can_read_body else {}
+        try:
+            settings: Any = await request.json() if request.can_read_body else {}
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=f"settings are not JSON: {error}\n") from error
         if not isinstance(settings, dict) or not all(
             isinstance(value, int | float | str) for value in settings.values()
         ):
@@ -153,7 +157,7 @@ class Control:
         )
 
     async def _quirks(self, _: web.Request) -> web.Response:
-        return web.json_response({name: quirk.summary for name, quirk in QUIRKS.items()})
+        return web.json_response(summaries())
 
 
 async def _all[T](works: Iterable[Awaitable[T]]) -> list[T]:

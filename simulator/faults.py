@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+import random
 import time
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ async def _gone(camera: Camera, _: Settings) -> None:
 
 
 async def _back(camera: Camera) -> None:
-    camera.restart()
+    camera.answer()
     for service in camera.services:
         await service.open()
 
@@ -49,12 +50,6 @@ async def _silent(camera: Camera, _: Settings) -> None:
     camera.deafen()
     for service in camera.services:
         await service.deafen()
-
-
-async def _heard(camera: Camera) -> None:
-    camera.hear()
-    for service in camera.services:
-        await service.open()
 
 
 def _flag(name: str) -> tuple[Callable[[Camera, Settings], Awaitable[None]], Callable[[Camera], Awaitable[None]]]:
@@ -90,6 +85,12 @@ async def _fast(camera: Camera) -> None:
 
 async def _leap(camera: Camera, settings: Settings) -> None:
     camera.media.leap += float(settings["by"])
+
+
+async def _renumber(camera: Camera, _: Settings) -> None:
+    for session in camera.sessions.values():
+        for track in session.tracks.values():
+            track.sequence = random.getrandbits(16)
 
 
 async def _cut(camera: Camera, _: Settings) -> None:
@@ -164,30 +165,31 @@ async def _show(camera: Camera, *, view: View = "normal", video: Video | None = 
     """Change what all streams show (the size, that of the first only) at their next key pictures; back when the first
     stream's has come.
     """
-    first = next(iter(camera.streams.values()))
-    begins: list[int] = []
-    for stream in camera.streams.values():
-        coding = video if video is not None and stream is first else stream.spec.video
-        margin = 0.0
-        while True:
-            asked = time.monotonic()
-            at = stream.next_key(camera.seconds() + margin)
-            shot = Shot(camera.spec.scene, coding, view, at % coding.frames if frozen else None)
-            loop = await stream.prepare(shot)
-            if at >= stream.timelines[0].due(camera.seconds()):
-                break
-            # Encoding took longer than the group lasted: aim further ahead.
-            margin = 1.5 * (time.monotonic() - asked)
-        stream.switch(loop, shot, at)
-        begins.append(at)
-    await camera.until(first.timelines[0].seconds(begins[0]))
+    async with camera.changing:
+        first = next(iter(camera.streams.values()))
+        begins: list[int] = []
+        for stream in camera.streams.values():
+            coding = video if video is not None and stream is first else stream.spec.video
+            margin = 0.0
+            while True:
+                asked = time.monotonic()
+                at = stream.next_key(camera.seconds() + margin)
+                shot = Shot(camera.spec.scene, coding, view, at % coding.frames if frozen else None)
+                reel = await stream.prepare(shot)
+                if at >= stream.timelines[0].due(camera.seconds()):
+                    break
+                # Encoding took longer than the group lasted: aim further ahead.
+                margin = 1.5 * (time.monotonic() - asked)
+            stream.switch(reel, shot, at)
+            begins.append(at)
+        await camera.until(first.timelines[0].seconds(begins[0]))
 
 
 #: Every fault by name.
 FAULTS: dict[str, Fault] = {
     "gone": Fault("no power: the port is closed, connections are refused", _gone, _back, group="reach"),
     "reboot": Fault("away for some seconds (5), then back", _gone, _back, group="reach", seconds=5),
-    "silent": Fault("cable out: nothing is answered or sent, nothing is closed", _silent, _heard, group="reach"),
+    "silent": Fault("cable out: nothing is answered or sent, nothing is closed", _silent, _back, group="reach"),
     "stalled": Fault("sessions are open and answered, no media comes", *_flag("stalled"), group="flow"),
     "held": Fault("media are held back and come in a burst at the end (20 s at most)", *_flag("held"), group="flow"),
     "bye": Fault("an RTCP BYE, then no media; the session stays open", _bye, _unstalled, group="flow"),
@@ -195,6 +197,7 @@ FAULTS: dict[str, Fault] = {
     "garbage": Fault("rubbish between the packets (TCP)", *_flag("garbage")),
     "loss": Fault("packets are lost", _loss, _no_loss, {"share": 0.02}),
     "leap": Fault("RTP time leaps by so many seconds", _leap, None, {"by": 300}),
+    "renumber": Fault("sequence numbers begin anew", _renumber),
     "cut": Fault("every connection is closed, new ones are taken", _cut),
     "busy": Fault("no session is left: nobody may set up a new one", _busy, _free),
     "no_stream": Fault("404 for every path", _no_stream, _stream),

@@ -18,33 +18,35 @@ class Listener:
     """Accepts connections and makes a protocol for each."""
 
     def __init__(self, host: str, port: int, factory: Callable[[], asyncio.Protocol]) -> None:
-        """Take the port; 0 is one that the system chooses. OSError if it is taken."""
+        """Nothing is taken yet; port 0 is one that the system will choose."""
         self._factory = factory
-        # Bound but never listening: keeps the port ours while it is closed.
-        self._reserve = _bind(host, port)
-        self.host, self.port = host, int(self._reserve.getsockname()[1])
+        self.host, self.port = host, port
+        self._reserve: socket.socket | None = None
         self._socket: socket.socket | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._answering: set[asyncio.Task[object]] = set()
         self._fillers: list[socket.socket] = []
 
     def open(self) -> None:
-        """Answer connections."""
+        """Answer connections. OSError if the port is taken by somebody else."""
+        if self._reserve is None:
+            # Bound but never listening: keeps the port ours while it is closed.
+            self._reserve = _bind(self.host, self.port)
+            self.port = int(self._reserve.getsockname()[1])
         for filler in self._fillers:
             filler.close()
         self._fillers = []
         if self._socket is None:
             self._socket = _bind(self.host, self.port)
         self._socket.listen(_BACKLOG)
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._accept(self._socket))
+        asyncio.get_running_loop().add_reader(self._socket, self._accept, self._socket)
 
     def shut(self) -> None:
         """Refuse connections."""
-        self._stop()
         for filler in self._fillers:
             filler.close()
         self._fillers = []
         if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
 
@@ -52,7 +54,7 @@ class Listener:
         """Answer nothing, not even that nobody is there."""
         if self._socket is None:
             return
-        self._stop()
+        asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.listen(0)
         for _ in range(_FILLERS):
             filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -64,22 +66,22 @@ class Listener:
     def close(self) -> None:
         """Give the port back."""
         self.shut()
-        self._reserve.close()
+        if self._reserve is not None:
+            self._reserve.close()
+            self._reserve = None
 
-    def _stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-
-    async def _accept(self, listening: socket.socket) -> None:
+    def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            try:
-                sock, _ = await loop.sock_accept(listening)
-            except ConnectionError:
-                continue
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.connect_accepted_socket(self._factory, sock)
+        try:
+            sock, _ = listening.accept()
+        except BlockingIOError, ConnectionError:
+            # Whoever came is gone again.
+            return
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        task = loop.create_task(loop.connect_accepted_socket(self._factory, sock))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -117,6 +117,7 @@ class Track:
     timeline: Timeline
     route: Route
     equal_times: bool = False
+    foreign_reports: bool = False
     source: int = field(default_factory=lambda: random.getrandbits(32))
     sequence: int = field(default_factory=lambda: random.getrandbits(16))
     offset: int = field(default_factory=lambda: random.getrandbits(32))
@@ -126,6 +127,11 @@ class Track:
     octets: int = 0
     overflows: int = 0
     reported: float = -math.inf
+
+    def wrap_soon(self, seconds: float) -> None:
+        """Let numbers and times wrap a few seconds after `seconds` from the camera's start."""
+        self.sequence = 0xFFF0
+        self.offset = -round((seconds + 4) * self.timeline.clock) & 0xFFFFFFFF
 
     def rtp_time(self, number: int) -> int:
         """RTP time of unit `number` without leaps."""
@@ -171,6 +177,7 @@ class Track:
 
     def sender_report(self, seconds: float, now: float, faults: Faults) -> bytes:
         """RTCP: sender report and source description (RFC 3550, 6.4.1 and 6.5)."""
+        source = self.source ^ self.foreign_reports
         whole = math.floor(now)
         time = self.offset + round((seconds + faults.leap) * self.timeline.clock)
         return struct.pack(
@@ -178,7 +185,7 @@ class Track:
             0x80,
             200,
             6,
-            self.source,
+            source,
             whole + _NTP & 0xFFFFFFFF,
             int((now - whole) * (1 << 32)),
             time & 0xFFFFFFFF,
@@ -187,7 +194,7 @@ class Track:
             0x81,
             202,
             4,
-            self.source,
+            source,
             1,
             6,
             b"camera",

@@ -18,6 +18,15 @@ HEADER = 16
 
 _FRAME = struct.Struct(">BBHBBHII")
 _FIELDS = struct.Struct(">HII")
+#: One contributing source, a header extension of one word; four bytes of padding.
+_EXTRAS_BEFORE = struct.pack(">IHHI", 0x51515151, 0xABAC, 1, 0)
+_EXTRAS_AFTER = b"\0\0\0\4"
+#: Access unit delimiter, and an SEI of unregistered user data.
+_SEI = bytes([5, 20]) + b"simulated-camera-sei" + b"\x80"
+_DELIMITERS: dict[VideoCodec, tuple[bytes, bytes]] = {
+    "h264": (b"\x09\xf0", b"\x06" + _SEI),
+    "h265": (b"\x46\x01\x50", b"\x4e\x01" + _SEI),
+}
 _START_CODE = b"\0\0\0\1"
 
 
@@ -39,6 +48,12 @@ class Style:
     sets_with_previous_time: bool = False
     #: Marker bit at the end of a picture.
     marker: bool = True
+    #: An access unit delimiter and an SEI before each picture.
+    delimiters: bool = False
+    #: NAL units that would fit are sent as one fragment that both starts and ends.
+    lone_fragments: bool = False
+    #: Packets have a contributing source, a header extension and padding.
+    extras: bool = False
     #: Parameter sets and key picture as one Annex B byte stream in one payload.
     annexb: bool = False
 
@@ -82,8 +97,10 @@ class Loop:
 
 
 class _Builder:
-    def __init__(self, payload_type: int) -> None:
+    def __init__(self, payload_type: int, style: Style) -> None:
         self._type = payload_type
+        self._first = 0xB1 if style.extras else 0x80
+        self._before, self._after = (_EXTRAS_BEFORE, _EXTRAS_AFTER) if style.extras else (b"", b"")
         self._parts: list[bytes] = []
         self._starts = [0]
         self._times: list[int] = []
@@ -96,7 +113,8 @@ class _Builder:
         self._firsts.append(len(self._times))
 
     def packet(self, payload: bytes, time: int, *, marker: bool) -> None:
-        head = _FRAME.pack(0x24, 0, len(payload) + 12, 0x80, marker << 7 | self._type, 0, 0, 0)
+        payload = self._before + payload + self._after
+        head = _FRAME.pack(0x24, 0, len(payload) + 12, self._first, marker << 7 | self._type, 0, 0, 0)
         self._parts += (head, payload)
         self._starts.append(self._starts[-1] + HEADER + len(payload))
         self._times.append(time)
@@ -108,11 +126,14 @@ class _Builder:
 
 def video_loop(clip: Clip, style: Style) -> Loop:
     """The packets of a video clip."""
-    builder = _Builder(style.video_type)
+    builder = _Builder(style.video_type, style)
     previous = clip.units[-1].time - len(clip.units)
     for unit in clip.units:
         builder.unit(key=unit.key)
         nals = unit.nals
+        if style.delimiters:
+            for payload in _DELIMITERS[clip.codec]:
+                builder.packet(payload, unit.time, marker=False)
         if unit.key and style.annexb:
             nals = (_START_CODE.join((*clip.sets, *nals)),)
         elif unit.key and style.sets_in_band:
@@ -123,7 +144,7 @@ def video_loop(clip: Clip, style: Style) -> Loop:
         for nal in nals:
             # A whole picture in one payload is what the Annex B cameras send; nothing larger than 64 KiB fits.
             limit = 65_000 if style.annexb and unit.key else style.payload
-            payloads = _fragments(clip.codec, nal, limit)
+            payloads = _fragments(clip.codec, nal, limit, lone=style.lone_fragments)
             for number, payload in enumerate(payloads, 1):
                 end = nal is nals[-1] and number == len(payloads)
                 builder.packet(payload, unit.time, marker=end and style.marker)
@@ -134,7 +155,7 @@ def video_loop(clip: Clip, style: Style) -> Loop:
 def audio_loop(clip: AudioClip, style: Style) -> Loop:
     """The packets of an audio clip: one frame each."""
     static = {"aac": style.audio_type, "pcma": 8, "pcmu": 0}
-    builder = _Builder(static[clip.codec])
+    builder = _Builder(static[clip.codec], style)
     for unit in clip.units:
         builder.unit(key=True)
         (frame,) = unit.nals
@@ -150,9 +171,9 @@ def _aggregate(codec: VideoCodec, nals: tuple[bytes, ...]) -> bytes:
     return head + b"".join(len(nal).to_bytes(2) + nal for nal in nals)
 
 
-def _fragments(codec: VideoCodec, nal: bytes, limit: int) -> list[bytes]:
+def _fragments(codec: VideoCodec, nal: bytes, limit: int, *, lone: bool) -> list[bytes]:
     """The NAL unit itself if it fits, else FU-A or FU."""
-    if len(nal) <= limit:
+    if len(nal) <= limit and not lone:
         return [nal]
     if codec == "h264":
         skip, kind, head = 1, nal[0] & 0x1F, bytes([nal[0] & 0xE0 | 28])

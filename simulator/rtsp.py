@@ -32,7 +32,8 @@ _REASONS = {
     501: "Not Implemented",
     503: "Service Unavailable",
 }
-_TRACK = re.compile(r"/?trackID=(\d+)/?$")
+_TRACK = re.compile(r"/?trackID=([0-9]{1,3})/?$")
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._drip = bytearray()
+        self._asked = 0
         self.peer = ""
         self.born = time.monotonic()
         self.sessions: dict[str, Session] = {}
@@ -88,6 +90,11 @@ class Connection(asyncio.Protocol):
                 self._drip += data
             return
         self._transport.write(data)
+
+    def ask(self) -> None:
+        """Send a request, after loose line ends."""
+        self._asked += 1
+        self.write(f"\r\n\r\nOPTIONS * RTSP/1.0\r\nCSeq: {self._asked}\r\n\r\n".encode())
 
     def drip(self) -> None:
         """Send one byte of what waits; called once a second while the camera is slow."""
@@ -140,7 +147,7 @@ class Connection(asyncio.Protocol):
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
         length = headers.get("content-length", "0")
-        size = end + 4 + (int(length) if length.isdecimal() else 0)
+        size = end + 4 + (int(length) if _NUMBER.fullmatch(length) else 0)
         if size > _LIMIT:
             self.close()
             return False
@@ -148,6 +155,9 @@ class Connection(asyncio.Protocol):
             return False
         del buffer[:size]
         words = lines[0].split(" ")
+        if words[0].startswith("RTSP/"):
+            # An answer to what this camera asked.
+            return True
         if len(words) != 3 or not words[2].startswith("RTSP/"):
             self._answer(Request("", "", headers), 400)
             return True
@@ -162,7 +172,7 @@ class Connection(asyncio.Protocol):
             self._answer(request, 200, [("Public", ", ".join(behaviour.methods))])
             return
         verdict = camera.guard.judge(request.method, request.uri, request.headers.get("authorization"))
-        if verdict is not Verdict.GOOD:
+        if verdict is not Verdict.GOOD or (behaviour.needs_agent and "user-agent" not in request.headers):
             challenges = camera.guard.challenges(stale=verdict is Verdict.STALE)
             if behaviour.joined_challenges:
                 challenges = [", ".join(challenges)]
@@ -213,13 +223,15 @@ class Connection(asyncio.Protocol):
             self._answer(request, 404)
             return
         behaviour = self._camera.behaviour
+        if behaviour.describe_hangs:
+            return
         base = request.uri.rstrip("/")
         path = stream.spec.path
         if behaviour.redirect and f"/moved/{path}" not in base:
             self._answer(request, 301, [("Location", f"{base.removesuffix(path)}moved/{path}")])
             return
         bases = {"slash": f"{base}/", "bare": base, "none": "", "path": f"/{path}/", "inner": f"{INNER}/{path}/"}
-        headers = [("Content-Type", "application/sdp")]
+        headers = [("Content-Type", "application/sdp")] if behaviour.describe_headers != "no_type" else []
         if value := bases[behaviour.base]:
             headers.append(("Content-Base", value))
         self._answer(request, 200, headers, stream.describe(base))
@@ -254,15 +266,27 @@ class Connection(asyncio.Protocol):
             route, transport = self._route(offer)
             if route is None:
                 continue
-            track = Track(timeline, route, equal_times=behaviour.equal_times and number == 0)
+            track = Track(
+                timeline,
+                route,
+                equal_times=behaviour.equal_times and number == 0,
+                foreign_reports=behaviour.reports == "foreign",
+            )
+            if behaviour.near_wrap:
+                track.wrap_soon(camera.seconds())
             if number in session.tracks:
                 session.tracks[number].route.close()
             session.tracks[number] = track
             camera.sessions[session.id] = session
             if isinstance(route, Interleaved):
                 self.sessions[session.id] = session
-            transport += f";ssrc={track.source:08X}"
-            self._answer(request, 200, [("Transport", transport), self._session_header(session)])
+            source = {"good": f"{track.source:08X}", "wrong": f"{track.source ^ 1:08X}", "odd": " 4294967296x"}
+            if behaviour.ssrc != "none":
+                transport += f";ssrc={source[behaviour.ssrc]}"
+            name, value = self._session_header(session)
+            if behaviour.changing_session and len(session.tracks) > 1:
+                value = value.replace(session.id, session.id[::-1])
+            self._answer(request, 200, [("Transport", transport), (name, value)])
             return
         self._answer(request, 461)
 
@@ -272,22 +296,26 @@ class Connection(asyncio.Protocol):
         transports = self._camera.behaviour.transports
         if parts[0].upper() == "RTP/AVP/TCP" and "tcp" in transports:
             first = keys.get("interleaved", "0-1").partition("-")[0]
-            channel = (int(first) if first.isdecimal() else 0) + self._camera.behaviour.channel_shift
+            channel = (int(first) if _NUMBER.fullmatch(first) else 0) + self._camera.behaviour.channel_shift
             if channel > 254:
                 return None, ""
             return Interleaved(self, channel), f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
         if parts[0].upper() in ("RTP/AVP", "RTP/AVP/UDP") and "udp" in transports and "multicast" not in parts:
             ports = keys.get("client_port", "").partition("-")
-            if not ports[0].isdecimal():
+            if not _NUMBER.fullmatch(ports[0]):
                 return None, ""
             first_port = int(ports[0])
-            second_port = int(ports[2]) if ports[2].isdecimal() else first_port + 1
+            second_port = int(ports[2]) if _NUMBER.fullmatch(ports[2]) else first_port + 1
             if not 0 < first_port < 65536 or not 0 < second_port < 65536:
                 return None, ""
             camera = self._camera
-            route = Datagrams(
-                camera.spec.host, self.peer, (first_port, second_port), silent=lambda: camera.silent or camera.slow
-            )
+            try:
+                route = Datagrams(
+                    camera.spec.host, self.peer, (first_port, second_port), silent=lambda: camera.silent or camera.slow
+                )
+            except OSError:
+                # No ports are left.
+                return None, ""
             own = f"{route.ports[0]}-{route.ports[1]}"
             return route, f"RTP/AVP;unicast;client_port={first_port}-{second_port};server_port={own}"
         return None, ""
@@ -362,7 +390,7 @@ class Connection(asyncio.Protocol):
         lines = [f"RTSP/1.0 {code}" + ("" if behaviour.terse_status else f" {_REASONS[code]}")]
         every = [("CSeq", request.headers.get("cseq", "0"))] if not behaviour.no_cseq else []
         every += [("Server", f"{self._camera.spec.maker} RTSP"), *(headers or [])]
-        if body:
+        if body and behaviour.describe_headers != "no_length":
             every.append(("Content-Length", str(len(body))))
         for name, value in every:
             name = name.lower() if behaviour.lower_case else name

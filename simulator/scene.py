@@ -32,8 +32,9 @@ class Scene:
         self._width, self._height, self._fps, self._frames = width, height, fps, frames
         self._random = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()))
         self._font = ImageFont.load_default(size=max(10, height // 22))
-        # Drawn wider than what is seen, so that a moved camera has something else to see.
-        self._wall = self._draw_wall(width * 2)
+        # Drawn larger than what is seen, so that a moved camera has something else to see.
+        self._tilt = height // 4 & ~1
+        self._wall = self._draw_wall(width * 2, height + self._tilt)
         self._people = self._random.integers(0, 1 << 16, size=(5, 6))
         margin = _NOISE_MARGIN
         self._noise = self._random.integers(
@@ -52,11 +53,12 @@ class Scene:
             luma[:] = np.linspace(70, 96, width).astype(np.uint8)
             u[:], v[:] = 120, 140
         else:
-            left = width * 3 // 4 & ~1 if view == "moved" else 0
+            left, down = (width * 3 // 4 & ~1, self._tilt) if view == "moved" else (0, 0)
             for target, source in zip((luma, u, v), self._wall, strict=True):
-                offset = left * target.shape[1] // width
-                target[:] = source[:, offset : offset + target.shape[1]]
-            self._draw_people(luma, u, v, index, left)
+                rows, columns = target.shape
+                y, x = down * rows // height, left * columns // width
+                target[:] = source[y : y + rows, x : x + columns]
+            self._draw_people(luma, u, v, index, left, down)
         noise_random = np.random.default_rng(index)
         dy, dx = noise_random.integers(0, _NOISE_MARGIN, size=2)
         # Brightness stays far enough from 0 and 255 that adding signed noise modulo 256 is right.
@@ -72,15 +74,15 @@ class Scene:
             u[-rows:], v[-rows:] = 128, 128
         return picture
 
-    def _draw_wall(self, width: int) -> tuple[barcode.Pixels, barcode.Pixels, barcode.Pixels]:
+    def _draw_wall(self, width: int, rows: int) -> tuple[barcode.Pixels, barcode.Pixels, barcode.Pixels]:
         height, random = self._height, self._random
-        luma = np.empty((height, width), dtype=np.uint8)
-        u = np.empty((height // 2, width // 2), dtype=np.uint8)
+        luma = np.empty((rows, width), dtype=np.uint8)
+        u = np.empty((rows // 2, width // 2), dtype=np.uint8)
         v = np.empty_like(u)
         wall_u, wall_v, floor_u, floor_v = random.integers(96, 160, size=4)
         horizon = height * 6 // 10 & ~1
         luma[:horizon] = np.linspace(150, 190, horizon).astype(np.uint8)[:, None]
-        luma[horizon:] = np.linspace(110, 70, height - horizon).astype(np.uint8)[:, None]
+        luma[horizon:] = np.linspace(110, 50, rows - horizon).astype(np.uint8)[:, None]
         u[: horizon // 2], v[: horizon // 2], u[horizon // 2 :], v[horizon // 2 :] = wall_u, wall_v, floor_u, floor_v
         # A fine pattern on the wall, so that a soft or covered picture differs from a sharp one.
         luma[:horizon:8, :] -= 24
@@ -95,7 +97,9 @@ class Scene:
             _fill(luma, u, v, (x + w // 8, y + height // 8, x + w // 5, y + height // 6), (40, 128, 128))
         return luma, u, v
 
-    def _draw_people(self, luma: barcode.Pixels, u: barcode.Pixels, v: barcode.Pixels, index: int, left: int) -> None:
+    def _draw_people(
+        self, luma: barcode.Pixels, u: barcode.Pixels, v: barcode.Pixels, index: int, left: int, down: int
+    ) -> None:
         width, height = self._width, self._height
         for start, laps, size, y, shade, hue in self._people.tolist():
             w, h = width // 24 + size % (width // 16), height // 4 + size % (height // 6)
@@ -103,7 +107,7 @@ class Scene:
             # A whole number of walks per clip, to the right or to the left: the loop has no seam.
             speed = (1, -1, 2, -2)[laps % 4]
             x = int((start / 65536 + speed * index / self._frames) % 1 * span) - w - left // 8
-            top = height * 35 // 100 + y % (height // 4)
+            top = height * 35 // 100 + y % (height // 4) - down
             colour = (50 + shade % 150, 80 + hue % 96, 80 + hue // 7 % 96)
             _fill(luma, u, v, (x, top, x + w, top + h), colour)
             _fill(luma, u, v, (x + w // 4, top - h // 4, x + w * 3 // 4, top), (150, 116, 146))

@@ -3,14 +3,15 @@
 import base64
 
 from .behaviour import Behaviour
-from .clip import AudioClip, Clip
+from .clip import AudioClip
 from .packets import VIDEO_CLOCK
+from .reel import Reel
 
 #: The address in the camera's inner network that some cameras tell everybody.
 INNER = "rtsp://10.255.255.1:554"
 
 
-def describe(name: str, base: str, clip: Clip, audio: AudioClip | None, fps: int, behaviour: Behaviour) -> bytes:
+def describe(name: str, base: str, reel: Reel, audio: AudioClip | None, fps: int, behaviour: Behaviour) -> bytes:
     """The SDP of one stream; `base` is its URL without a final slash."""
     lines: list[str] = []
     if behaviour.sdp == "full":
@@ -21,11 +22,11 @@ def describe(name: str, base: str, clip: Clip, audio: AudioClip | None, fps: int
     elif behaviour.sdp == "cut":
         lines += ["v=0", "s=", "c=IN"]
     kind = behaviour.style.video_type
-    codec = clip.codec.upper()
+    codec = reel.codec.upper()
     lines += [f"m=video 0 RTP/AVP {kind}", f"a=rtpmap:{kind} {codec}/{VIDEO_CLOCK}"]
     if behaviour.sdp != "bare":
         lines.append(f"a=framerate:{fps}")
-    lines += [f"a=fmtp:{kind} {value}" for value in [_video_format(clip, behaviour)] if value]
+    lines += [f"a=fmtp:{kind} {value}" for value in [_video_format(reel, behaviour)] if value]
     lines += _control(base, 0, behaviour)
     if audio is not None:
         lines += _audio(audio, behaviour)
@@ -57,13 +58,13 @@ def _control(base: str, number: int, behaviour: Behaviour) -> list[str]:
             return []
 
 
-def _video_format(clip: Clip, behaviour: Behaviour) -> str:
-    sets = [base64.b64encode(_told(data, behaviour)).decode() for data in clip.sets]
-    if clip.codec == "h265":
+def _video_format(reel: Reel, behaviour: Behaviour) -> str:
+    sets = [base64.b64encode(_told(data, behaviour)).decode() for data in reel.sets]
+    if reel.codec == "h265":
         if behaviour.sprop in ("none", "empty"):
             return ""
         return "; ".join(f"sprop-{key}={value}" for key, value in zip(("vps", "sps", "pps"), sets, strict=False))
-    level = f"packetization-mode=1; profile-level-id={clip.sets[0][1:4].hex().upper()}"
+    level = f"packetization-mode=1; profile-level-id={reel.sets[0][1:4].hex().upper()}"
     if behaviour.sprop == "none":
         return level
     return f"{level}; sprop-parameter-sets={'' if behaviour.sprop == 'empty' else ','.join(sets)}"

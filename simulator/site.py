@@ -1,13 +1,13 @@
 """A number of virtual cameras, as one thing that starts and ends."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-import importlib
-import importlib.util
+from collections.abc import Iterable
+import contextlib
 from types import TracebackType
 from typing import Self
 
-from .camera import Camera, Service
+from .camera import Camera
+from .onvif import serve
 from .spec import CameraSpec, SpecError
 from .truth import TruthLog
 
@@ -33,14 +33,18 @@ class Site:
 
     async def start(self) -> None:
         """Prepare the clips (which takes a while the first time), then let every camera answer."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self.close)
+            await self._start()
+            stack.pop_all()
+
+    async def _start(self) -> None:
         async with asyncio.TaskGroup() as group:
             for camera in self.cameras.values():
                 group.create_task(camera.start())
-        if importlib.util.find_spec(f"{__package__}.onvif") is not None:
-            serve: Callable[[Camera], Awaitable[Service]] = importlib.import_module(f"{__package__}.onvif").serve
-            for camera in self.cameras.values():
-                if camera.spec.http_port is not None:
-                    camera.services.append(await serve(camera))
+        for camera in self.cameras.values():
+            if camera.spec.http_port is not None:
+                camera.services.append(await serve(camera))
 
     async def close(self) -> None:
         """End all of it."""

@@ -66,14 +66,18 @@ def make_clip(
     pixels: str = "yuv420p",
     audio: bool = False,
     full_range: bool = False,
+    open_groups: bool = False,
 ) -> Clip:
-    """Encode and cut. The first picture's presentation time is 0; `received` rises by 1/fps from 100.0 s."""
-    packets = list(_encode(codec, frames, fps, gop, size, b_frames, pixels, full_range))
+    """Encode and cut. The first picture's presentation time is 0; `received` rises by 1/fps from 100.0 s.
+
+    `open_groups`: pictures that lead an H.265 key picture need the group before it.
+    """
+    packets = list(_encode(codec, frames, fps, gop, size, b_frames, pixels, full_range, open_groups))
     first = min(pts for pts, _, _ in packets)
     samples: list[Sample] = []
     sets: dict[int, tuple[bytes, ...]] = {}
     for index, (pts, key, data) in enumerate(packets):
-        parts: list[bytes | memoryview] = []
+        parts: list[bytes] = []
         disposable = False
         for nal in (piece for piece in _START_CODE.split(data) if piece):
             kind = nal[0] & 0x1F if codec == "h264" else nal[0] >> 1 & 0x3F
@@ -81,7 +85,7 @@ def make_clip(
                 if nal not in sets.get(kind, ()):
                     sets[kind] = (*sets.get(kind, ()), nal)
             elif kind != (9 if codec == "h264" else 35):
-                parts += (len(nal).to_bytes(4), memoryview(nal))
+                parts += (len(nal).to_bytes(4), nal)
                 disposable |= codec == "h265" and kind in (8, 9)
         samples.append(
             Sample(
@@ -118,6 +122,7 @@ def _encode(
     b_frames: int,
     pixels: str,
     full_range: bool,
+    open_groups: bool,
 ) -> Iterator[tuple[int, bool, bytes]]:
     """Presentation number, key or not, Annex B."""
     encoder = av.CodecContext.create("libx264" if codec == "h264" else "libx265", "w")
@@ -148,7 +153,7 @@ def _encode(
         )
         frame.pts = number
         frame.time_base = encoder.time_base
-        frame.pict_type = PictureType.I if number % gop == 0 else PictureType.NONE
+        frame.pict_type = PictureType.I if number % gop == 0 and not open_groups else PictureType.NONE
         for packet in encoder.encode(frame):
             assert packet.pts is not None
             yield packet.pts, packet.is_keyframe, bytes(packet)

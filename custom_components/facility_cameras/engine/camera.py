@@ -137,8 +137,10 @@ class Camera:
             self._url, config["username"], config["password"], audio=config["audio"], sink=run, manners=self._manners
         )
         try:
+            # Those that do not answer at all wait for it without holding up the others.
+            await session.connect()
             async with self._dialogues:
-                await session.open(self._clock.monotonic())
+                await session.open(self._clock.monotonic)
             self._logins.worked(config)
             self._password_tries = 0
             await self._receive(session, run)

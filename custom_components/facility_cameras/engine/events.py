@@ -17,28 +17,28 @@ class Events:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         """Begin without a reader."""
         self._monotonic = monotonic
-        self._readers: set[asyncio.Queue[Event | None]] = set()
+        self._readers: dict[asyncio.Queue[Event | None], Callable[[], None]] = {}
         self._alone_since = monotonic()
 
-    def attach(self) -> asyncio.Queue[Event | None]:
-        """A new reader's queue; None in it is the end."""
+    def attach(self, cut_off: Callable[[], None]) -> asyncio.Queue[Event | None]:
+        """A new reader's queue; None in it is the end. `cut_off` is called when the reader does not read."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue(QUEUED)
-        self._readers.add(queue)
+        self._readers[queue] = cut_off
         return queue
 
     def detach(self, queue: asyncio.Queue[Event | None]) -> None:
         """A reader is gone."""
-        self._readers.discard(queue)
-        if not self._readers:
+        if self._readers.pop(queue, None) is not None and not self._readers:
             self._alone_since = self._monotonic()
 
     def tell(self, event: Event) -> None:
         """Give an event to every reader."""
-        for queue in tuple(self._readers):
+        for queue, cut_off in tuple(self._readers.items()):
             if queue.full():
                 self.detach(queue)
                 queue.get_nowait()
                 queue.put_nowait(None)
+                cut_off()
             else:
                 queue.put_nowait(event)
 

@@ -14,6 +14,8 @@ _LOGGER = logging.getLogger(__name__)
 
 #: The newest group of pictures is kept for viewers up to this size; a longer one is begun at its next key picture.
 GROUP_BYTES = 16 << 20
+#: Viewers that look at this many pictures before they show the first get the groups before it too, while it is shorter.
+PROBED_PICTURES = 30
 
 
 class Listener(Protocol):
@@ -37,11 +39,14 @@ class Feed:
         self.format: StreamFormat | None = None
         #: Samples since (and with) the newest key picture; empty while the camera is away.
         self.group: list[Sample] = []
+        #: The groups right before it, oldest first: as many as make it PROBED_PICTURES long with what follows them.
+        self.before: list[list[Sample]] = []
         #: The newest key picture with the format it belongs to: for stills. Kept while the camera is away.
         self.newest_key: tuple[StreamFormat, Sample] | None = None
         #: Called when the first listener of `watchers` comes or the last one goes.
         self.on_watched: Callable[[bool], None] | None = None
         self._group_bytes = 0
+        self._before_bytes = 0
         self._listeners: list[Listener] = []
         self._watchers = 0
 
@@ -85,7 +90,11 @@ class Feed:
         if self.format is None:
             return
         if sample.key:
-            self._clear_group()
+            if self.group:
+                self.before.append(self.group)
+                self._before_bytes += self._group_bytes
+            self.group = []
+            self._group_bytes = 0
             self.newest_key = (self.format, sample)
         if self.group or sample.key:
             self._group_bytes += sample.size
@@ -94,6 +103,7 @@ class Feed:
                 self._clear_group()
             else:
                 self.group.append(sample)
+                self._forget()
         for listener in tuple(self._listeners):
             listener.on_sample(sample)
 
@@ -103,6 +113,16 @@ class Feed:
         for listener in tuple(self._listeners):
             listener.on_gap()
 
+    def _forget(self) -> None:
+        """Let go of the oldest groups that nobody needs any more, or that are too large together."""
+        while self.before:
+            later = (*self.before[1:], self.group)
+            enough = sum([not sample.audio for group in later for sample in group]) >= PROBED_PICTURES
+            if not enough and self._group_bytes + self._before_bytes <= GROUP_BYTES:
+                break
+            self._before_bytes -= sum(sample.size for sample in self.before.pop(0))
+
     def _clear_group(self) -> None:
         self.group = []
-        self._group_bytes = 0
+        self.before = []
+        self._group_bytes = self._before_bytes = 0

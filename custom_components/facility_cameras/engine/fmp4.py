@@ -138,9 +138,10 @@ def identity_box(camera: str, run: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """One fragment, ready to be written. Times in 90 kHz ticks of the run; `first` is its earliest picture's."""
+    """One fragment, ready to be written: `parts` joined are its `size` bytes. Times in 90 kHz ticks of the run; `first` is its earliest picture's."""
 
-    data: bytes
+    parts: list[bytes]
+    size: int
     first: int
     end: int
     pictures: int
@@ -155,6 +156,7 @@ class Fragmenter:
         self._number = 0
         self._decoded = 0
         self._audio_decoded = 0
+        self._usual = 0
 
     def build(self, pictures: list[Sample], audio: list[Sample], end: int | None, utc_us: int) -> Fragment:
         """A fragment of these samples (at least one picture), in decode order.
@@ -170,8 +172,11 @@ class Fragmenter:
             last = max(time, last)
             decode.append(last)
             last += 1
-        typical = decode[-1] - decode[-2] if len(decode) > 1 else VIDEO_CLOCK // 25
-        end = max(decode[-1] + 1, end if end is not None else decode[-1] + max(typical, 1))
+        if end is None:
+            # The last picture of a run lasts as long as pictures usually do: its neighbours may never have come.
+            end = decode[-1] + (self._usual or (decode[-1] - decode[0]) // max(len(decode) - 1, 1) or VIDEO_CLOCK // 25)
+        end = max(decode[-1] + 1, end)
+        self._usual = (end - decode[0]) // len(decode)
         self._decoded = end
         durations = [following - time for time, following in zip(decode, (*decode[1:], end), strict=True)]
         entries: list[int] = []
@@ -179,8 +184,10 @@ class Fragmenter:
             entries += (duration, sample.size, _KEY if sample.key else _OTHER, sample.time - time)
         video_entries = struct.pack(">" + "IIIi" * len(pictures), *entries)
         audio_part = self._audio_entries(audio) if audio else None
+        parts = self._parts(pictures, audio, decode[0], video_entries, audio_part, utc_us)
         return Fragment(
-            data=self._join(pictures, audio, decode[0], video_entries, audio_part, utc_us),
+            parts=parts,
+            size=sum(map(len, parts)),
             first=shown[0],
             end=end,
             pictures=len(pictures),
@@ -199,7 +206,7 @@ class Fragmenter:
         self._audio_decoded = time
         return start, struct.pack(">" + "II" * len(audio), *entries)
 
-    def _join(
+    def _parts(
         self,
         pictures: list[Sample],
         audio: list[Sample],
@@ -207,16 +214,18 @@ class Fragmenter:
         video_entries: bytes,
         audio_part: tuple[int, bytes] | None,
         utc_us: int,
-    ) -> bytes:
+    ) -> list[bytes]:
         seconds, rest = divmod(utc_us, 1_000_000)
-        stamp = full_box(b"prft", 1, 0, struct.pack(">IIIQ", 1, seconds + NTP_EPOCH, (rest << 32) // 1_000_000, decode))
+        stamp = full_box(
+            b"prft", 1, 0, struct.pack(">IIIQ", 1, seconds + NTP_EPOCH & 0xFFFFFFFF, (rest << 32) // 1_000_000, decode)
+        )
         video_bytes = sum([sample.size for sample in pictures])
         audio_bytes = sum([sample.size for sample in audio])
         # The sizes of all boxes are known beforehand: the data's offset is counted from the moof's first byte.
         video_size = 8 + 16 + 20 + 20 + len(video_entries)
         audio_size = 8 + 16 + 20 + 20 + len(audio_part[1]) if audio_part else 0
         moof_size = 8 + 16 + video_size + audio_size
-        parts: list[bytes | memoryview] = [
+        head = [
             stamp,
             struct.pack(">I4sI4sIII4s", moof_size, b"moof", 16, b"mfhd", 0, self._number, video_size, b"traf"),
             struct.pack(">I4sIII4sIQ", 16, b"tfhd", 0x020000, 1, 20, b"tfdt", 1 << 24, decode),
@@ -225,15 +234,16 @@ class Fragmenter:
         ]
         if audio_part:
             start, entries = audio_part
-            parts += (
+            head += (
                 struct.pack(">I4s", audio_size, b"traf"),
                 struct.pack(">I4sIII4sIQ", 16, b"tfhd", 0x020000, 2, 20, b"tfdt", 1 << 24, start),
                 struct.pack(">I4sIIi", 20 + len(entries), b"trun", 0x301, len(audio), moof_size + 8 + video_bytes),
                 entries,
             )
-        parts.append(struct.pack(">I4s", 8 + video_bytes + audio_bytes, b"mdat"))
+        head.append(struct.pack(">I4s", 8 + video_bytes + audio_bytes, b"mdat"))
+        parts = [b"".join(head)]
         for sample in pictures:
             parts += sample.parts
         for sample in audio:
             parts += sample.parts
-        return b"".join(parts)
+        return parts

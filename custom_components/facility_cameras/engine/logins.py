@@ -51,6 +51,11 @@ class Logins:
         """Whether this login was refused and must not be tried again."""
         return self._matches(config) == "refused"
 
+    def remove(self, camera: str) -> None:
+        """The camera is gone for good."""
+        if self.remembered.pop(camera, None) is not None:
+            self._changed()
+
     def forget(self, camera: str) -> None:
         """The user changed something at the camera: a refused login may be tried once more."""
         known = self.remembered.get(camera)

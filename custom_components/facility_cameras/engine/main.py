@@ -4,7 +4,9 @@ SIGTERM closes every segment within 2 s. Exit codes: 0 it left, 1 it failed, 3 a
 """
 
 import asyncio
+import contextlib
 import fcntl
+import gc
 import json
 import logging
 from logging.handlers import RotatingFileHandler
@@ -12,6 +14,8 @@ import os
 from pathlib import Path
 import signal
 import sys
+import threading
+from types import TracebackType
 from typing import cast
 
 from .api import LaunchRequest
@@ -42,8 +46,28 @@ def main() -> int:
     except BlockingIOError:
         _LOGGER.error("another engine of this hub runs")
         return 3
+    sys.excepthook = _log_fault
+    threading.excepthook = _log_thread_fault
+    # Thousands of small objects live for one group of pictures, and none of them in cycles: looking for cycles among
+    # them costs more than it finds.
+    gc.freeze()
+    gc.set_threshold(100_000, 20)
     asyncio.run(_run(launch, folder, lock))
     return 0
+
+
+def _log_fault(kind: type[BaseException], fault: BaseException, trace: TracebackType | None) -> None:
+    """Standard error is nobody's: what ends the engine, or one of its threads, is in its log."""
+    _LOGGER.critical("the engine failed", exc_info=(kind, fault, trace))
+
+
+def _log_thread_fault(fault: threading.ExceptHookArgs) -> None:
+    if fault.exc_value is not None:
+        _LOGGER.critical(
+            "thread %s failed",
+            fault.thread.name if fault.thread else "?",
+            exc_info=(fault.exc_type, fault.exc_value, fault.exc_traceback),
+        )
 
 
 async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
@@ -56,7 +80,7 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     supervisor = Supervisor(folder, clock)
     stills = Stills()
     restream = Restream(supervisor.feed)
-    server = Server(supervisor, stills, clock, build=build, leash_s=launch["leash_s"], leave=leaving.set)
+    server = Server(supervisor, stills, restream, clock, build=build, leash_s=launch["leash_s"], leave=leaving.set)
     supervisor.start()
     _LOGGER.info("engine %s begins with %d cameras", build, len(supervisor.cameras()))
     watching = asyncio.create_task(supervisor.watch())
@@ -67,20 +91,23 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
         )
         await server.start(Path(launch["socket"]))
         telling = asyncio.create_task(server.tell_figures())
-        await _until_over(leaving, server, lock, folder, launch["leash_s"])
+        if await _until_over(leaving, server, lock, folder, launch["leash_s"]):
+            with contextlib.suppress(OSError):
+                await supervisor.save()
     finally:
         watching.cancel()
         if telling is not None:
             telling.cancel()
-        await server.close()
-        await restream.close()
-        await supervisor.close()
+        # At once: nobody who still listens holds up a segment that is to be closed.
+        await asyncio.gather(supervisor.close(), server.close(), restream.close())
         await stills.close()
         _LOGGER.info("engine left")
 
 
-async def _until_over(leaving: asyncio.Event, server: Server, lock: int, folder: Path, leash_s: float) -> None:
-    """Wait until the engine is told to leave, its leash ends, or its folder was taken away (a restored backup)."""
+async def _until_over(leaving: asyncio.Event, server: Server, lock: int, folder: Path, leash_s: float) -> bool:
+    """Wait until the engine is told to leave, its leash ends, or its folder was taken away (a restored backup: then
+    nothing may be saved in its place). Returns whether the folder is still ours.
+    """
     while not leaving.is_set():
         try:
             async with asyncio.timeout(1.0):
@@ -88,10 +115,11 @@ async def _until_over(leaving: asyncio.Event, server: Server, lock: int, folder:
         except TimeoutError:
             if server.events.alone_s > leash_s:
                 _LOGGER.warning("no hub for %d s: the engine ends", round(leash_s))
-                return
+                return True
             if await asyncio.to_thread(_replaced, lock, folder):
                 _LOGGER.warning("the configuration folder was replaced: the engine ends")
-                return
+                return False
+    return True
 
 
 def _replaced(lock: int, folder: Path) -> bool:

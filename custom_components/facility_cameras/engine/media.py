@@ -71,7 +71,7 @@ class Sample:
     time: int
     received: float
     size: int
-    parts: list[Buffer] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
     key: bool = False
     audio: bool = False
     disposable: bool = False

@@ -55,7 +55,7 @@ async def probe(request: ProbeRequest, clock: Clock, stills: Stills) -> ProbeRes
     session = Session(url, request["username"], request["password"], audio=True, sink=catcher, manners=Manners())
     try:
         async with asyncio.timeout(LIMIT_S):
-            await session.open(clock.monotonic())
+            await session.open(clock.monotonic)
             while catcher.key is None or catcher.newest - catcher.key.received < COUNT_S:
                 session.read(clock.monotonic())
                 await asyncio.sleep(READ_S)

@@ -7,7 +7,8 @@ picture. Segments of a run lie end to end; a format change begins a new one. Foo
 import logging
 import secrets
 
-from .archive.archive import Archive, Recording
+from .archive.archive import Archive
+from .archive.recording import Recording
 from .clock import Clock
 from .fmp4 import Fragmenter, identity_box, init_segment
 from .media import VIDEO_CLOCK, Sample, StreamFormat
@@ -44,13 +45,18 @@ class Recorder:
         self._audio: list[Sample] = []
         self._size = 0
         self._newest = 0
+        #: If recording is switched on again in the same run, the buffered group up to here is not recorded twice.
+        self._recorded_to = -1
         self._closed_us = 0
         self._landed = 0.0
+        #: Where the newest segment ended, UTC microseconds.
+        self._ended_us = 0
 
     def begin_run(self, timeline: Timeline) -> None:
         """A session begins; its pictures are placed by this timeline."""
         self._finish_segment(None)
         self._timeline = timeline
+        self._recorded_to = -1
         self._run = secrets.token_hex(8)
         self._fragmenter = Fragmenter()
 
@@ -76,7 +82,7 @@ class Recorder:
             self._drop_segment()
             recording = None
         if recording is None:
-            if not sample.key or not self._begin_segment(sample.time):
+            if not sample.key or sample.time <= self._recorded_to or not self._begin_segment(sample.time):
                 return
         elif self._pictures and self._cut_before(sample):
             self._finish_fragment(sample.time)
@@ -89,8 +95,9 @@ class Recorder:
         self._newest = max(self._newest, sample.time)
 
     def on_gap(self) -> None:
-        """The run ended."""
+        """The run ended, or recording was switched off."""
         self._finish_segment(None)
+        self._recorded_to = self._newest
 
     def flush(self) -> None:
         """Write and sync everything received; recording goes on."""
@@ -111,7 +118,7 @@ class Recorder:
         return (self._closed_us + (self._recording.duration_us if self._recording else 0)) / 1e6
 
     def _cut_before(self, sample: Sample) -> bool:
-        if sample.key:
+        if sample.key or self._size >= 4 * FRAGMENT_BYTES:
             return True
         long = sample.time - self._pictures[0].time >= FRAGMENT_S * VIDEO_CLOCK or self._size >= FRAGMENT_BYTES
         # Only where everything before is also shown before: no group of reordered pictures is cut (C4).
@@ -121,6 +128,7 @@ class Recorder:
         timeline, stream = self._timeline, self._stream
         if timeline is None or stream is None or not self._archive.volume.writable:
             return False
+        timeline.not_before(self._ended_us)
         start_us = timeline.open_segment(first)
         self._segment_first = self._end = first
         self._newest = first
@@ -140,7 +148,7 @@ class Recorder:
         # Durations are told from end to end, so that they add up to the segment's.
         duration_us = (fragment.end - self._end) * 1_000_000 // VIDEO_CLOCK
         self._end = fragment.end
-        self._recording.write(fragment.data, duration_us, fragment.pictures, key=fragment.key)
+        self._recording.write(fragment, duration_us)
         self._pictures = []
         self._audio = []
         self._size = 0
@@ -154,6 +162,7 @@ class Recorder:
         start_us, end_us = timeline.close_segment(self._segment_first, self._end)
         self._landed = self.landed
         self._closed_us += end_us - start_us
+        self._ended_us = end_us
         recording.close(start_us, end_us)
         self._recording = None
 
@@ -164,5 +173,8 @@ class Recorder:
         self._size = 0
         if self._recording is not None and self._timeline is not None:
             recording, self._recording = self._recording, None
+            self._landed = max(self._landed, recording.landed)
+            self._closed_us += recording.duration_us
             start_us, end_us = self._timeline.close_segment(self._segment_first, self._end)
+            self._ended_us = end_us
             recording.close(start_us, end_us)

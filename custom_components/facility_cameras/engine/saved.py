@@ -1,17 +1,21 @@
 """What the engine keeps over its restarts: facilities with their cameras, the re-stream's port, what it knows of logins.
 
 It holds the cameras' passwords, so it is readable by its owner alone. Written whole, then renamed into place: a crash
-leaves the old or the new one.
+leaves the old or the new one. Nothing in it can keep the engine from starting: what cannot be read is left out.
 """
 
 import contextlib
 import json
+import logging
 import os
 from pathlib import Path
 from typing import TypedDict
 
 from .api import FacilityConfig
+from .archive.segment_file import sync_folder
 from .logins import Remembered
+
+_LOGGER = logging.getLogger(__name__)
 
 NAME = "engine.json"
 
@@ -29,9 +33,23 @@ def load(folder: Path) -> Saved:
     nothing: Saved = {"facilities": [], "restream_port": 0, "logins": {}}
     try:
         found = json.loads((folder / NAME).read_text())
-    except OSError, ValueError:
+    except FileNotFoundError:
         return nothing
-    return {**nothing, **found} if isinstance(found, dict) else nothing
+    except (OSError, ValueError) as error:
+        _LOGGER.warning("what was saved cannot be read: %s", error)
+        return nothing
+    if not isinstance(found, dict):
+        return nothing
+    facilities, port, logins = (found.get(key) for key in ("facilities", "restream_port", "logins"))
+    return {
+        "facilities": facilities if isinstance(facilities, list) else [],
+        "restream_port": port if isinstance(port, int) and 0 <= port < 65536 else 0,
+        "logins": logins if isinstance(logins, dict) and all(map(_is_login, logins.values())) else {},
+    }
+
+
+def _is_login(known: object) -> bool:
+    return isinstance(known, dict) and all(isinstance(known.get(key), str) for key in ("salt", "print", "state"))
 
 
 def save(folder: Path, saved: Saved) -> None:
@@ -45,3 +63,4 @@ def save(folder: Path, saved: Saved) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(folder / NAME)
+    sync_folder(folder)

@@ -22,6 +22,7 @@ from .clock import Clock, microseconds
 from .events import Events
 from .picture.stills import PictureError, Stills
 from .probe import probe
+from .restream import Restream
 from .supervisor import Supervisor
 
 FIGURES_S = 10.0
@@ -57,10 +58,15 @@ async def _only_ours(request: web.Request, handler: Handler) -> web.StreamRespon
     peer: socket.socket | None = transport.get_extra_info("socket") if transport else None
     if peer is None:
         raise web.HTTPForbidden
-    _, user, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    _pid, user, _group = struct.unpack(
+        "3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    )
     if user not in (0, os.geteuid()):
         raise web.HTTPForbidden
-    return await handler(request)
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return _error(error.status, error.text or error.reason)
 
 
 class Server:
@@ -70,6 +76,7 @@ class Server:
         self,
         supervisor: Supervisor,
         stills: Stills,
+        restream: Restream,
         clock: Clock,
         *,
         build: str,
@@ -79,6 +86,7 @@ class Server:
         """Serve this supervisor; `leave` ends the engine."""
         self._supervisor = supervisor
         self._stills = stills
+        self._restream = restream
         self._clock = clock
         self._build = build
         self._leash_s = leash_s
@@ -100,6 +108,7 @@ class Server:
                 web.get("/v1/facilities", self._get_facilities),
                 web.put("/v1/facilities/{facility}", self._put_facility),
                 web.delete("/v1/facilities/{facility}", self._delete_facility),
+                web.put("/v1/restream", self._put_restream),
                 web.get("/v1/cameras", self._get_cameras),
                 web.post(f"{camera}/retry", self._retry),
                 web.get(f"{camera}/still", self._get_still),
@@ -162,7 +171,12 @@ class Server:
 
     async def _get_events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        queue = self.events.attach()
+
+        def cut_off() -> None:
+            if request.transport is not None:
+                request.transport.abort()
+
+        queue = self.events.attach(cut_off)
         try:
             await response.prepare(request)
             event: Event | None = {
@@ -189,6 +203,10 @@ class Server:
             facility = _checked(body, _FACILITY)
             facility["id"] = request.match_info["facility"]
             facility["cameras"] = [_checked(camera, _CAMERA) for camera in cast("list[object]", facility["cameras"])]
+            if cast("int", facility["days_to_keep"]) < 1:
+                raise ValueError("days_to_keep is at least 1")
+            if not Path(cast("str", facility["archive"])).is_absolute():
+                raise ValueError("archive is an absolute path")
             await self._supervisor.put_facility(cast("FacilityConfig", facility))
         except ValueError as error:
             return _error(400, f"facility not understood: {error}")
@@ -202,6 +220,14 @@ class Server:
         except OSError as error:
             return _error(507, f"the list of cameras could not be saved: {error.strerror}")
         return _json({})
+
+    async def _put_restream(self, request: web.Request) -> web.Response:
+        try:
+            secret = _checked(orjson.loads(await request.read()), {"secret": str})["secret"]
+        except ValueError as error:
+            return _error(400, f"secret not understood: {error}")
+        self._restream.secret = str(secret)
+        return _json({"port": self._supervisor.restream_port})
 
     async def _get_cameras(self, _request: web.Request) -> web.Response:
         return _json({"cameras": self._supervisor.cameras()})
@@ -265,9 +291,7 @@ class Server:
         return _json(found)
 
     async def _get_format(self, request: web.Request) -> web.Response:
-        index = self._archive(request).index
-        number = int(request.match_info["number"])
-        init = await asyncio.to_thread(index.init, number) if index is not None else None
+        init = await asyncio.to_thread(footage.init, self._archive(request), int(request.match_info["number"]))
         return web.Response(body=init, content_type="video/mp4") if init else _error(404, "no such format")
 
     async def _probe(self, request: web.Request) -> web.Response:
@@ -284,9 +308,11 @@ class Server:
             return _error(504, "the disk did not take everything within 10 s")
         return _json({})
 
-    async def _post_leave(self, _request: web.Request) -> web.Response:
+    async def _post_leave(self, request: web.Request) -> web.Response:
+        """Everything received is on the disk before this answers, if the disk answers; the engine ends behind it."""
+        answer = await self._flush(request)
         self._leave()
-        return _json({})
+        return answer
 
 
 def _number(request: web.Request, name: str, least: int, most: int) -> int | None:

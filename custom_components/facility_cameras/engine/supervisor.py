@@ -5,7 +5,6 @@ Changing one camera touches no other. A camera's task that ends by a fault of ou
 
 import asyncio
 from collections.abc import Callable
-import contextlib
 import logging
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from .feed import Feed
 from .folder_name import folder_name
 from .logins import Logins
 from .recorder import Recorder
+from .rtsp.url import parse_url
 from .ticker import Ticker
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ class Supervisor:
         self._clock = clock
         self._saved = saved.load(folder)
         self._save_wanted = asyncio.Event()
+        self._saving = asyncio.Lock()
+        self._save_failed = False
         self._logins = Logins(self._saved["logins"], self._save_wanted.set)
         self._ticker = Ticker()
         self._dialogues = asyncio.Semaphore(DIALOGUES)
@@ -66,37 +68,50 @@ class Supervisor:
         for facility in self._saved["facilities"]:
             try:
                 self._apply(facility)
-            except KeyError, TypeError, ValueError:
+            except KeyError, TypeError, ValueError, AttributeError:
                 _LOGGER.warning("a saved facility cannot be read and is left out")
 
     async def watch(self) -> None:
         """Once a second: look after every camera, and save what is to be saved. Ends only by being cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             for camera in tuple(self._cameras.values()):
-                camera.check()
+                # Each as a call of its own: one that fails holds up none of the others, nor this.
+                loop.call_soon(camera.check)
             if self._save_wanted.is_set():
-                await self.save()
+                await self._save_later()
             await asyncio.sleep(1.0)
+
+    async def _save_later(self) -> None:
+        """Save; where that fails, say so once and try again in the next round."""
+        try:
+            await self.save()
+        except OSError as error:
+            self._save_wanted.set()
+            if not self._save_failed:
+                _LOGGER.warning("what is to be kept over a restart cannot be saved: %s", error)
+            self._save_failed = True
+        else:
+            self._save_failed = False
 
     async def save(self) -> None:
         """Put everything that lasts on the disk. Raises OSError."""
-        self._save_wanted.clear()
-        content: saved.Saved = {
-            "facilities": list(self._facilities.values()),
-            "restream_port": self._saved["restream_port"],
-            "logins": dict(self._logins.remembered),
-        }
-        await asyncio.to_thread(saved.save, self._folder, content)
+        async with self._saving:
+            self._save_wanted.clear()
+            content: saved.Saved = {
+                "facilities": list(self._facilities.values()),
+                "restream_port": self._saved["restream_port"],
+                "logins": dict(self._logins.remembered),
+            }
+            await asyncio.to_thread(saved.save, self._folder, content)
 
     async def close(self) -> None:
-        """End every session, finish every segment."""
+        """End every session, finish every segment. What is to be saved has been, or is with `save`."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), *self._ending, return_exceptions=True)
         self._ticker.close()
         await asyncio.gather(*(asyncio.to_thread(archive.close) for archive in self._archives.values()))
-        with contextlib.suppress(OSError):
-            await self.save()
 
     async def flush(self) -> None:
         """Write and sync everything received."""
@@ -113,6 +128,8 @@ class Supervisor:
 
     async def put_facility(self, facility: FacilityConfig) -> None:
         """Take over a facility as the hub wants it; saved before this returns. Raises ValueError, OSError."""
+        for camera in facility["cameras"]:
+            parse_url(camera["url"])
         self._apply(facility)
         await self.save()
 
@@ -146,7 +163,7 @@ class Supervisor:
         self._renew_archives()
 
     def _archive(self, facility: FacilityConfig) -> Archive:
-        key = facility["archive"], facility["archive_id"]
+        key = _archive_key(facility)
         if key not in self._archives:
             self._archives[key] = Archive(Path(facility["archive"]), facility["archive_id"], self._clock)
             self._archives[key].start()
@@ -155,11 +172,11 @@ class Supervisor:
     def _renew_archives(self) -> None:
         """Days to keep for each archive; one that no facility uses any more is closed."""
         for key, archive in tuple(self._archives.items()):
-            facilities = [one for one in self._facilities.values() if (one["archive"], one["archive_id"]) == key]
+            facilities = [one for one in self._facilities.values() if _archive_key(one) == key]
             archive.days = {camera["id"]: one["days_to_keep"] for one in facilities for camera in one["cameras"]}
             if not facilities:
                 del self._archives[key]
-                self._end(asyncio.get_running_loop().create_task(asyncio.to_thread(archive.close)))
+                self._end(asyncio.get_running_loop().create_task(_close_behind(archive, tuple(self._ending))))
 
     def _add(self, config: CameraConfig, facility: FacilityConfig, archive: Archive) -> None:
         before = self._tasks.get(config["id"])
@@ -205,6 +222,8 @@ class Supervisor:
 
     def _remove(self, identity: str, *, told: bool = True) -> None:
         self._cameras.pop(identity, None)
+        if told:
+            self._logins.remove(identity)
         task = self._tasks.pop(identity, None)
         if task is not None:
             task.cancel()
@@ -230,7 +249,7 @@ class Supervisor:
     def archive_of(self, camera: Camera) -> Archive | None:
         """The archive of a camera's facility."""
         facility = self._facilities.get(camera.facility)
-        return self._archives.get((facility["archive"], facility["archive_id"])) if facility else None
+        return self._archives.get(_archive_key(facility)) if facility else None
 
     @property
     def archives(self) -> list[Archive]:
@@ -251,7 +270,7 @@ class Supervisor:
         return await asyncio.to_thread(lambda: [self._facility_state(one) for one in tuple(self._facilities.values())])
 
     def _facility_state(self, facility: FacilityConfig) -> FacilityState:
-        archive = self._archives.get((facility["archive"], facility["archive_id"]))
+        archive = self._archives.get(_archive_key(facility))
         volume = archive.volume if archive is not None else None
         size, oldest = archive.footage(facility["id"]) if archive is not None else (0, None)
         return {
@@ -263,6 +282,18 @@ class Supervisor:
             "footage_bytes": size,
             "oldest": oldest,
         }
+
+
+def _archive_key(facility: FacilityConfig) -> tuple[str, str]:
+    """Two facilities may share an archive; a slash more or less is no other folder."""
+    return str(Path(facility["archive"])), facility["archive_id"]
+
+
+async def _close_behind(archive: Archive, ending: tuple[asyncio.Task[None], ...]) -> None:
+    """Close an archive once the cameras that wrote into it have ended."""
+    if ending:
+        await asyncio.wait(ending, timeout=3)
+    await asyncio.to_thread(archive.close)
 
 
 def _same_session(known: CameraConfig, wanted: CameraConfig) -> bool:

@@ -23,6 +23,9 @@ REORDER_S = 2.0
 BEHIND_S = 30.0
 #: So many pictures with one and the same time: the camera does not set times at all (P9).
 SAME_TIMES = 8
+#: A run that seems to begin this much before the footage of the run before it ended, begins at that end. Where it is
+#: more, our clock was set back, and what it says now is believed.
+OVERLAP_US = 30_000_000
 
 
 class Timeline:
@@ -38,11 +41,14 @@ class Timeline:
         self._newest_received = 0.0
         self._first_received = 0.0
         self._start = 0.0
+        self._raw = 0
         self._same = 0
         self._by_arrival = False
         self._interval = VIDEO_CLOCK / 25
         self._least_lag: float | None = None
-        self._next_start_us: int | None = None
+        #: Where the newest segment ended: UTC microseconds, and media time.
+        self._ended: tuple[int, int] | None = None
+        self._not_before_us = 0
 
     def place(self, rtp_time: int, received: float) -> int:
         """The media time of the picture with this extended RTP time, received at this monotonic time."""
@@ -64,20 +70,22 @@ class Timeline:
         return media
 
     def _checked(self, media: int, received: float) -> int:
-        step = media - self._newest
-        if step == 0:
+        if media == self._raw:
             self._same += 1
             if self._same >= SAME_TIMES:
                 self._by_arrival = True
                 self.leaps += 1
-            return media
+            return self._newest + 1
+        self._raw = media
         self._same = 0
+        step = media - self._newest
         ahead = media / VIDEO_CLOCK - (received - self._start)
         if ahead > AHEAD_S or step < -REORDER_S * VIDEO_CLOCK or ahead < -BEHIND_S:
             self.leaps += 1
             elapsed = round((received - self._newest_received) * VIDEO_CLOCK)
             placed = self._newest + max(elapsed, round(self._interval))
             self._base = (self._base or 0) + media - placed
+            self._raw = placed
             return placed
         if 0 < step < VIDEO_CLOCK:
             self._interval += (step - self._interval) / 16
@@ -103,22 +111,33 @@ class Timeline:
         """Seconds from the run's first picture to an audio frame received now, by arrival."""
         return max(0.0, received - self._start)
 
+    def not_before(self, utc_us: int) -> None:
+        """Footage reaches up to here already: a camera that sends old pictures first does not make it overlap."""
+        if 0 < utc_us - self.start_us < OVERLAP_US:
+            self._not_before_us = utc_us
+
     def open_segment(self, media: int) -> int:
         """The start, UTC microseconds, of a segment whose first picture has this media time."""
-        if self._next_start_us is not None:
-            return self._next_start_us
-        return self.start_us + media * 1_000_000 // VIDEO_CLOCK
+        if self._ended is None:
+            return max(self.start_us + media * 1_000_000 // VIDEO_CLOCK, self._not_before_us)
+        end_us, end = self._ended
+        gap = media - end
+        if gap <= VIDEO_CLOCK:
+            return end_us + max(gap, 0) * 1_000_000 // VIDEO_CLOCK
+        # Nothing was recorded for a while: no reason to keep what is still to be pulled.
+        return max(end_us, self.start_us + microseconds(self._least_lag or 0.0) + media * 1_000_000 // VIDEO_CLOCK)
 
     def close_segment(self, first: int, end: int) -> tuple[int, int]:
         """Start and end, UTC microseconds, of a segment from media time `first` to `end`. The next begins at its end."""
         start_us = self.open_segment(first)
         duration = (end - first) / VIDEO_CLOCK
-        pull = 0.0
-        if self._least_lag is not None and self._next_start_us is not None:
-            pull = max(-PULL * duration, min(PULL * duration, self._least_lag))
-        # What was pulled is no longer lag: the origin of later pictures is measured from the shifted start.
-        self._start += pull
+        most = PULL * duration
+        if self._least_lag is not None and self._ended is not None:
+            # What is pulled is no longer lag: later pictures are measured from the shifted start.
+            self._start += max(-most, min(most, self._least_lag))
         self._least_lag = None
+        labelled = start_us / 1e6 - self.utc_offset - first / VIDEO_CLOCK
+        pull = max(-most, min(most, self._start - labelled))
         end_us = start_us + microseconds(duration + pull)
-        self._next_start_us = end_us
+        self._ended = end_us, end
         return start_us, end_us

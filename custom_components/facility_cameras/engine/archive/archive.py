@@ -7,6 +7,7 @@ again by themselves once it is back (promise I4). One engine holds the archive (
 
 from collections.abc import Callable, Mapping
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime
 import fcntl
 import logging
@@ -14,75 +15,36 @@ import os
 from pathlib import Path
 import queue
 import sqlite3
+import struct
 import threading
+import time
 
 from ..api import VolumeState
 from ..clock import Clock, microseconds
 from . import retention
-from .index import Index, Row
+from .index import Index, Row, UnusableIndexError
+from .recording import Recording
 from .repair import close_after_crash
-from .segment_file import SegmentFile, sync_folder
+from .segment_file import SegmentFile, make_folder
 from .volume import Volume, keep_free, look, state_of
 
 _LOGGER = logging.getLogger(__name__)
 
+INDEX = "index.sqlite3"
 #: Footage that waits for the disk; beyond it the newest is dropped, counted, and the segments end.
 QUEUE_BYTES = 96 << 20
 LOOK_S = 5.0
+#: How soon to look again where another engine holds the archive: it may be on its way out.
+LOCKED_S = 0.5
 RETAIN_S = 60.0
 #: The writer thread has not come back for so long: the disk does not answer.
 HUNG_S = 20.0
+#: A fault of ours ended the writer thread: another begins after so long.
+RESTART_S = 1.0
+#: Primary codes of sqlite3 errors: what they mean for the volume or the index.
+_FULL, _BROKEN = {sqlite3.SQLITE_FULL}, {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-
-class Recording:
-    """One segment on its way to the disk. Made by `Archive.begin`; used from the event loop."""
-
-    def __init__(self, archive: Archive) -> None:
-        """Begin without a file: the writer thread makes it."""
-        self._archive = archive
-        #: Set by the writer thread.
-        self.file: SegmentFile | None = None
-        #: Nothing more can be written; close it and begin another when the archive is writable.
-        self.failed = False
-        #: Monotonic time at which the newest fragment was on disk (or in the kernel's cache of it); 0 before.
-        self.landed = 0.0
-
-    def write(self, data: bytes, duration_us: int, pictures: int, *, key: bool) -> None:
-        """Queue one fragment."""
-
-        def job() -> None:
-            if self.file is not None and not self.failed:
-                self.file.write(data, duration_us, pictures, key=key)
-                self.landed = self._archive.clock.monotonic()
-
-        self._archive.submit(self, len(data), job)
-
-    def sync(self) -> None:
-        """Queue a sync of what was written."""
-
-        def job() -> None:
-            if self.file is not None and not self.failed:
-                self.file.sync()
-
-        self._archive.submit(self, 0, job)
-
-    def close(self, start_us: int, end_us: int) -> None:
-        """Queue the end of the segment. Times as in `Timeline.close_segment`."""
-
-        def job() -> None:
-            file, self.file = self.file, None
-            if file is not None:
-                self._archive.open_files.pop(file.number, None)
-                # What could not be written is not claimed.
-                file.close(start_us, start_us + file.duration_us if self.failed else end_us)
-
-        self._archive.submit(self, 0, job)
-
-    @property
-    def duration_us(self) -> int:
-        """Media duration that has landed."""
-        file = self.file
-        return file.duration_us if file is not None else 0
+type _Work = tuple[Recording | None, int, Callable[[], None]]
 
 
 class Archive:
@@ -95,21 +57,24 @@ class Archive:
         self.clock = clock
         #: Days to keep by camera id; replaced as a whole by the supervisor.
         self.days: Mapping[str, int] = {}
-        #: Files being written by their segment's id.
+        #: Files being written by their segment's id. A file stays here until the index says that it is closed.
         self.open_files: dict[int, SegmentFile] = {}
         #: Fragments dropped because the disk was too slow.
         self.dropped = 0
         self._volume = Volume(VolumeState.MISSING)
         self._index: Index | None = None
         self._lock_fd: int | None = None
-        self._queue: queue.SimpleQueue[tuple[Recording | None, int, Callable[[], None]]] = queue.SimpleQueue()
+        #: None is the end.
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._queued = 0
         self._queue_lock = threading.Lock()
         self._alive = clock.monotonic()
-        self._looked = float("-inf")
-        self._retained = clock.monotonic()
-        self._closing = False
-        self._thread = threading.Thread(target=self._work, name=f"archive {root.name}", daemon=True)
+        self._look_at = float("-inf")
+        self._retain_at = clock.monotonic() + RETAIN_S
+        self._recordings: set[Recording] = set()
+        self._unfinished: list[Row] = []
+        self._told: object = None
+        self._thread = self._new_thread()
 
     # Event loop's side --------------------------------------------------------------------------------------------
 
@@ -119,25 +84,26 @@ class Archive:
 
     def close(self) -> None:
         """Write what is queued and end. Blocks until then, 10 s at most."""
-        self._closing = True
-        self._queue.put((None, 0, lambda: None))
+        self._queue.put(None)
         self._thread.join(10)
 
     @property
     def volume(self) -> Volume:
         """What is known of the volume now."""
-        if self.clock.monotonic() - self._alive > HUNG_S:
-            return Volume(VolumeState.MISSING)
-        return self._volume
+        return Volume(VolumeState.MISSING) if self._hung else self._volume
 
     @property
     def index(self) -> Index | None:
-        """The index, None while the volume is away."""
-        return self._index
+        """The index, None while the volume is away or does not answer."""
+        return None if self._hung else self._index
+
+    @property
+    def _hung(self) -> bool:
+        return self.clock.monotonic() - self._alive > HUNG_S
 
     def footage(self, facility: str) -> tuple[int, int | None]:
         """Bytes and oldest start (UTC microseconds) of a facility's closed footage. Blocks."""
-        index = self._index
+        index = self.index
         if index is None:
             return 0, None
         try:
@@ -148,32 +114,36 @@ class Archive:
     def begin(self, camera: str, facility: str, folder: str, run: str, codec: str, init: bytes, identity: bytes,
               start_us: int) -> Recording:  # fmt: skip
         """Begin a segment at `start_us`. `folder` is used if the camera has none in this archive yet."""
-        recording = Recording(self)
 
         def job() -> None:
+            # Before each file: a mount that was lost must not be written into, not even for some seconds.
+            self._look()
             index = self._index
             if index is None or not self._volume.writable:
-                recording.failed = True
+                recording.fail()
                 return
             start = datetime.fromtimestamp(start_us / 1e6, UTC)
             day = start.strftime("%Y-%m-%d")
-            place = self.root / index.camera_folder(camera, facility, folder) / day
-            if not place.is_dir():
-                place.mkdir(parents=True, exist_ok=True)
-                sync_folder(place.parent)
+            place = make_folder(self.root, f"{index.camera_folder(camera, facility, folder)}/{day}")
             name = f"{start:%H-%M-%S}.{start.microsecond // 1000:03}Z"
             number = 0
             while (path := place / f"{name}{f'-{number}' if number else ''}.mp4").exists():
                 number += 1
             segment = index.open_segment(camera, run, codec, init, start_us, f"{day}/{path.name}")
-            recording.file = SegmentFile(index, path, segment, start_us, init, identity)
+            try:
+                recording.file = SegmentFile(index, path, segment, start_us, init, identity)
+            except OSError:
+                index.forget_empty(segment)
+                raise
             self.open_files[segment] = recording.file
+            self._recordings.add(recording)
 
+        recording = Recording(self.clock, self.submit, self._done)
         self.submit(recording, 0, job)
         return recording
 
     def submit(self, recording: Recording | None, size: int, job: Callable[[], None]) -> None:
-        """Queue work for the writer thread. Beyond the bound, work with a size fails its recording."""
+        """Queue work for the writer thread. Beyond the bound, work with a size is dropped and ends its recording."""
         with self._queue_lock:
             if size and self._queued + size > QUEUE_BYTES:
                 self.dropped += 1
@@ -185,92 +155,162 @@ class Archive:
 
     # Writer thread ------------------------------------------------------------------------------------------------
 
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._work, name=f"archive {self.root.name}", daemon=True)
+
     def _work(self) -> None:
-        while True:
-            now = self.clock.monotonic()
-            self._alive = now
-            if now - self._looked >= LOOK_S:
-                self._looked = now
-                self._look()
-            try:
-                recording, size, job = self._queue.get(timeout=1.0)
-            except queue.Empty:
-                if now - self._retained >= RETAIN_S:
-                    self._retained = now
-                    self._retain()
-                continue
-            if recording is None and self._closing:
-                break
-            try:
-                job()
-            except (OSError, sqlite3.Error) as error:
-                self._failed(recording, error)
+        """Until told to end. A fault of ours (logged by `threading.excepthook`) costs the open files' segments, no more."""
+        done = False
+        try:
+            while self._work_once():
+                pass
+            done = True
+        finally:
+            self._close_index()
+            if not done:
+                self._volume = Volume(VolumeState.ERROR, self._volume.total, self._volume.free)
+                time.sleep(RESTART_S)
+                self._thread = self._new_thread()
+                self._thread.start()
+
+    def _work_once(self) -> bool:
+        """The next thing that is due: look, write, and if nothing waits to be written, repair or delete."""
+        now = self.clock.monotonic()
+        self._alive = now
+        if now >= self._look_at:
+            self._look()
+        idle = bool(self._unfinished) or now >= self._retain_at
+        try:
+            work = self._queue.get_nowait() if idle else self._queue.get(timeout=min(1.0, max(self._look_at - now, 0)))
+        except queue.Empty:
+            self._work_idle(now)
+            return True
+        if work is None:
+            return False
+        recording, size, job = work
+        try:
+            job()
+        except (OSError, sqlite3.Error) as error:
+            self._failed(recording, error)
+        finally:
             with self._queue_lock:
                 self._queued -= size
-            if now - self._retained >= RETAIN_S:
-                self._retained = now
-                self._retain()
-        self._close_index()
+        if now >= self._retain_at + RETAIN_S:
+            self._work_idle(now)
+        return True
+
+    def _work_idle(self, now: float) -> None:
+        if self._unfinished:
+            self._repair_one()
+        elif now >= self._retain_at:
+            self._retain_at = now + RETAIN_S
+            self._retain()
+
+    def _done(self, recording: Recording) -> None:
+        """The recording's file is closed, as far as it can be."""
+        self._recordings.discard(recording)
+        if recording.file is not None:
+            self.open_files.pop(recording.file.number, None)
 
     def _failed(self, recording: Recording | None, error: OSError | sqlite3.Error) -> None:
-        """Writing failed: the recording ends with what it has; the volume is looked at again at once."""
+        """Work failed: its recording ends with what it has; the volume is not written to until the next look."""
         _LOGGER.warning("archive %s: %s", self.root, error)
-        self._looked = self.clock.monotonic()
-        if isinstance(error, OSError):
-            self._volume = Volume(state_of(error), self._volume.total, self._volume.free)
-        if recording is None:
-            return
-        recording.failed = True
+        state = state_of(error) if isinstance(error, OSError) else VolumeState.ERROR
+        if isinstance(error, sqlite3.Error):
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in _FULL:
+                state = VolumeState.FULL
+            elif code in _BROKEN:
+                self._set_index_aside()
+        self._volume = replace(self._volume, state=state)
+        if recording is not None:
+            recording.fail()
 
     def _look(self) -> None:
-        found = look(self.root, self.archive_id)
-        if found.writable and self._index is None:
-            found = self._open_index(found)
-        elif not found.writable and found.state is not VolumeState.FULL and self._index is not None:
+        self._look_at = self.clock.monotonic() + LOOK_S
+        before, found = self._volume, look(self.root, self.archive_id)
+        if not found.writable:
+            # What is open ends here, so that it is whole.
+            for recording in self._recordings:
+                recording.fail()
+        if found.writable or found.state is VolumeState.FULL:
+            if self._index is None:
+                found = self._open_index(found)
+        elif self._index is not None:
             self._close_index()
-        if found.state is not self._volume.state:
+        if found.state is not self._told:
+            self._told = found.state
             _LOGGER.info("archive %s is %s", self.root, found.state)
-        if found.writable and not self._volume.writable and self._index is not None:
-            try:
-                self._repair(self._index)
-            except sqlite3.Error as error:
-                _LOGGER.warning("archive %s: unfinished segments cannot be read: %s", self.root, error)
+            if found.state in (VolumeState.LOW, VolumeState.FULL):
+                self._retain_at = self.clock.monotonic()
         self._volume = found
+        if found.writable and not before.writable and self._index is not None:
+            try:
+                self._unfinished = [row for row in self._index.unfinished() if row.id not in self.open_files]
+            except sqlite3.Error as error:
+                self._failed(None, error)
 
     def _open_index(self, found: Volume) -> Volume:
         try:
             lock = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                index = Index(self.root / "index.sqlite3")
+                index = self._usable_index()
             except BaseException:
                 os.close(lock)
                 raise
         except BlockingIOError:
-            _LOGGER.warning("archive %s is held by another engine", self.root)
-            return Volume(VolumeState.ERROR, found.total, found.free)
+            self._tell_once("archive %s is held by another engine", self.root)
+            self._look_at = self.clock.monotonic() + LOCKED_S
+            return replace(found, state=VolumeState.ERROR)
         except (OSError, sqlite3.Error) as error:
-            _LOGGER.warning("archive %s: index cannot be opened: %s", self.root, error)
-            return Volume(VolumeState.ERROR, found.total, found.free)
+            self._tell_once("archive %s: index cannot be opened: %s", self.root, error)
+            return replace(found, state=VolumeState.ERROR)
         self._lock_fd = lock
         self._index = index
         return found
 
-    def _repair(self, index: Index) -> None:
-        """Close what a crash or a lost volume left open: queued behind the first recordings."""
+    def _tell_once(self, sentence: str, *values: object) -> None:
+        if self._told is not VolumeState.ERROR:
+            _LOGGER.warning(sentence, *values)
 
-        def job(row: Row) -> Callable[[], None]:
-            return lambda: close_after_crash(index, self.root, row, self._now_us())
+    def _usable_index(self) -> Index:
+        """The index; a new one if the one that is there is broken: recording does not stop for it."""
+        try:
+            return Index(self.root / INDEX)
+        except sqlite3.DatabaseError as error:
+            if (
+                not isinstance(error, UnusableIndexError)
+                and getattr(error, "sqlite_errorcode", 0) & 0xFF not in _BROKEN
+            ):
+                raise
+            _LOGGER.error("archive %s: %s", self.root, error)
+        self._rename_index()
+        return Index(self.root / INDEX)
 
-        for row in index.unfinished():
-            if row.id not in self.open_files:
-                self.submit(None, 0, job(row))
+    def _set_index_aside(self) -> None:
+        """The index turned out to be broken: the next look makes a new one."""
+        self._close_index()
+        try:
+            self._rename_index()
+        except OSError as error:
+            _LOGGER.error("archive %s: the broken index cannot be set aside: %s", self.root, error)
+
+    def _rename_index(self) -> None:
+        """Nothing is thrown away: the old index stays beside the new one, footage stays where it is. Raises OSError."""
+        aside = f"index.broken-{datetime.fromtimestamp(self.clock.utc(), UTC):%Y%m%dT%H%M%SZ}.sqlite3"
+        _LOGGER.error("archive %s: the index cannot be used and is set aside as %s", self.root, aside)
+        for end in ("-wal", ""):
+            with contextlib.suppress(FileNotFoundError):
+                (self.root / (INDEX + end)).rename(self.root / (aside + end))
 
     def _close_index(self) -> None:
-        for file in tuple(self.open_files.values()):
+        """Close all files, then the index and the archive's lock."""
+        for recording in tuple(self._recordings):
+            recording.fail()
             with contextlib.suppress(OSError, sqlite3.Error):
-                file.close(file.start_us, file.start_us + file.duration_us)
-        self.open_files.clear()
+                recording.close_file(0, 0)
+        self._unfinished = []
         index, self._index = self._index, None
         if index is not None:
             with contextlib.suppress(sqlite3.Error):
@@ -279,21 +319,36 @@ class Archive:
         if lock is not None:
             os.close(lock)
 
+    def _repair_one(self) -> None:
+        """Close what a crash or a lost volume left open, one file at a time while nothing waits to be written."""
+        row = self._unfinished.pop()
+        if self._index is None or not self._volume.writable:
+            return
+        try:
+            close_after_crash(self._index, self.root, row, self._now_us())
+        except sqlite3.Error as error:
+            self._failed(None, error)
+        except (OSError, struct.error) as error:
+            # One bad file costs no recording; it is looked at again at the next start.
+            _LOGGER.warning("archive %s: %s cannot be repaired: %s", self.root, row.path, error)
+
     def _retain(self) -> None:
+        """One step of retention; the next follows at once while something is deleted."""
         index, volume = self._index, self._volume
         if index is None or not volume.total:
             return
         try:
-            deleted = retention.delete_by_days(index, self.root, self.days, self._now_us())
+            index.keep_days(self.days)
+            now_us = self._now_us()
+            deleted = retention.delete_by_days(index, self.root, now_us)
             missing = keep_free(volume.total) - volume.free
-            freed = retention.delete_for_space(index, self.root, missing, self._now_us()) if missing > 0 else 0
-        except (OSError, sqlite3.Error) as error:
-            _LOGGER.warning("archive %s: deleting failed: %s", self.root, error)
+            freed = retention.delete_for_space(index, self.root, missing, now_us) if missing > 0 and not deleted else 0
+        except sqlite3.Error as error:
+            self._failed(None, error)
             return
         if deleted or freed:
-            _LOGGER.info(
-                "archive %s: %d files were past their days, %d bytes freed for space", self.root, deleted, freed
-            )
+            _LOGGER.info("archive %s: %d files past their days, %d bytes freed for space", self.root, deleted, freed)
+            self._retain_at = self._look_at = self.clock.monotonic()
 
     def _now_us(self) -> int:
         return microseconds(self.clock.utc())

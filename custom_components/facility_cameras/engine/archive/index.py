@@ -1,11 +1,12 @@
 """The index of one archive: which footage there is, where it lies, and what was deleted and why. SQLite in the archive.
 
 Promise I1 (durable): a row is closed only after its file and the file's folder were fsynced. Promise I3 (nothing
-vanishes): a row goes only together with a row in `deletion` that gives the reason.
+vanishes): a row of footage goes only together with a row in `deletion` that gives the reason.
 Used from several threads, one at a time; every call blocks for some milliseconds at most, so not from the event loop.
+Whoever waits for another's call longer than WAIT_S (a disk that does not answer) gets sqlite3.OperationalError.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,10 @@ from typing import Any
 
 from ..playback import Fragment
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 CREATE TABLE camera (id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, facility TEXT NOT NULL,
-    folder TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL DEFAULT 0);
+    folder TEXT NOT NULL UNIQUE, days INTEGER, bytes INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE format (id INTEGER PRIMARY KEY, codec TEXT NOT NULL, init BLOB NOT NULL UNIQUE);
 CREATE TABLE segment (
     id INTEGER PRIMARY KEY, camera INTEGER NOT NULL REFERENCES camera, run TEXT NOT NULL,
@@ -27,6 +28,7 @@ CREATE TABLE segment (
     sha256 BLOB, fragments BLOB NOT NULL
 );
 CREATE INDEX segment_by_time ON segment (camera, start_us);
+CREATE INDEX segment_by_age ON segment (start_us);
 CREATE INDEX segment_open ON segment (state) WHERE state = 0;
 CREATE TABLE deletion (
     id INTEGER PRIMARY KEY, camera TEXT NOT NULL, path TEXT NOT NULL, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL,
@@ -37,6 +39,12 @@ CREATE TABLE deletion (
 OPEN, CLOSED, CLOSED_AFTER_CRASH = 0, 1, 2
 #: No segment is longer than this: bounds the look back for those that overlap a time.
 LONGEST_US = 3_600_000_000
+#: How long one thread waits for another's call, seconds.
+WAIT_S = 5.0
+
+
+class UnusableIndexError(sqlite3.DatabaseError):
+    """The file is no index that this engine can use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +119,18 @@ class Index:
         """Open or create it. Raises sqlite3.Error."""
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
         # One process holds the archive (flock), so shared memory, which network shares do not have, is not needed.
         self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
+        # A power cut must not take back what was told to be closed.
+        self._connection.execute("PRAGMA synchronous=FULL")
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version == 0:
             with self._transaction() as connection:
@@ -122,38 +138,65 @@ class Index:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version={SCHEMA}")
         elif version != SCHEMA:
-            raise sqlite3.DatabaseError(f"index has schema {version}, this engine knows {SCHEMA}")
+            raise UnusableIndexError(f"index has schema {version}, this engine knows {SCHEMA}")
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[sqlite3.Connection]:
+        if not self._lock.acquire(timeout=WAIT_S):
+            raise sqlite3.OperationalError("the index is held by a call that does not come back")
+        try:
+            yield self._connection
+        finally:
+            self._lock.release()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._alone() as connection:
+            connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
+                yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # Where the disk is full SQLite has taken it back by itself.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def _query(self, statement: str, *values: object) -> list[Any]:
-        with self._lock:
-            return self._connection.execute(statement, values).fetchall()
+        with self._alone() as connection:
+            return connection.execute(statement, values).fetchall()
 
     def close(self) -> None:
         """Close it; later calls raise sqlite3.ProgrammingError."""
-        with self._lock:
-            self._connection.close()
+        with self._alone() as connection:
+            connection.close()
 
     # Writing ------------------------------------------------------------------------------------------------------
 
     def camera_folder(self, uid: str, facility: str, folder: str) -> str:
-        """The folder of a camera's footage: `folder` the first time, ever after what it was then."""
+        """The folder of a camera's footage: `folder` the first time (or, if another's, with a number), ever after
+        what it was then. Keeps which facility it belongs to now.
+        """
         with self._transaction() as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO camera (uid, facility, folder) VALUES (?, ?, ?)", (uid, facility, folder)
+            known = connection.execute("SELECT folder, facility FROM camera WHERE uid = ?", (uid,)).fetchone()
+            if known is None:
+                free, number = folder, 1
+                while connection.execute("SELECT 1 FROM camera WHERE folder = ?", (free,)).fetchone():
+                    number += 1
+                    free = f"{folder}-{number}"
+                connection.execute("INSERT INTO camera (uid, facility, folder) VALUES (?, ?, ?)", (uid, facility, free))
+                return free
+            if known[1] != facility:
+                connection.execute("UPDATE camera SET facility = ? WHERE uid = ?", (facility, uid))
+        return str(known[0])
+
+    def keep_days(self, days: Mapping[str, int]) -> None:
+        """Remember the days to keep by camera, also for the time when a camera is there no more."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "UPDATE camera SET days = ? WHERE uid = ? AND days IS NOT ?",
+                [(kept, camera, kept) for camera, kept in days.items()],
             )
-            (known,) = connection.execute("SELECT folder FROM camera WHERE uid = ?", (uid,)).fetchone()
-        return str(known)
 
     def open_segment(self, camera: str, run: str, codec: str, init: bytes, start_us: int, path: str) -> int:
         """A file is about to be written; `path` is relative to the camera's folder. Returns its id."""
@@ -183,6 +226,11 @@ class Index:
                 "UPDATE camera SET bytes = bytes + ? WHERE id = (SELECT camera FROM segment WHERE id = ?)",
                 (closing.size, number),
             )
+
+    def forget_empty(self, number: int) -> None:
+        """Its file was taken away again before anything was written to it: no footage, so no deletion either."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM segment WHERE id = ? AND bytes = 0", (number,))
 
     def remove(self, rows: Sequence[Row], reason: str, at_us: int) -> None:
         """Footage is gone: each row becomes a deletion with its reason (promise I3)."""
@@ -215,14 +263,19 @@ class Index:
         """Segments that were never closed."""
         return [Row(*row) for row in self._query(f"SELECT {_COLUMNS} {_FROM} WHERE state = 0")]
 
-    def oldest(self, cameras: Sequence[str] | None, before_us: int, limit: int) -> list[Row]:
-        """Closed segments that ended before a time, oldest first; of these cameras only, if given."""
-        marks = "" if cameras is None else f"AND camera.uid IN ({','.join('?' * len(cameras))})"
+    def oldest(self, camera: str | None, before_us: int, limit: int) -> list[Row]:
+        """Closed segments that ended before a time, oldest first; of one camera only, if given."""
+        of_camera = "" if camera is None else "AND camera.uid = ?"
         rows = self._query(
-            f"SELECT {_COLUMNS} {_FROM} WHERE end_us < ? AND state > 0 {marks} ORDER BY end_us LIMIT ?",
-            before_us, *(cameras or ()), limit,
+            f"SELECT {_COLUMNS} {_FROM} WHERE start_us < ? AND end_us < ? AND state > 0 {of_camera} "
+            "ORDER BY start_us LIMIT ?",
+            before_us, before_us, *(() if camera is None else (camera,)), limit,
         )  # fmt: skip
         return [Row(*row) for row in rows]
+
+    def days(self) -> list[tuple[str, int]]:
+        """Cameras with the days their footage is kept, where known."""
+        return [(uid, kept) for uid, kept in self._query("SELECT uid, days FROM camera WHERE days IS NOT NULL")]
 
     def init(self, number: int) -> bytes | None:
         """The init segment of a format."""

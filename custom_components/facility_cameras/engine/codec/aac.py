@@ -106,4 +106,4 @@ class AacFrames:
     def _frame(self, parts: list[Buffer], time: int, now: float) -> None:
         size = sum(map(len, parts))
         if size:
-            self._on_frame(Sample(time=time, received=now, size=size, parts=parts, audio=True))
+            self._on_frame(Sample(time=time, received=now, size=size, parts=[b"".join(parts)], audio=True))

@@ -46,22 +46,22 @@ class PictureBuilder(ABC):
         """Begin before the first picture."""
         self._on_picture = on_picture
         self._on_format = on_format
-        #: The parts of a NAL unit that arrives in fragments; None outside of one.
+        #: The parts of a NAL unit that arrives in fragments, behind a place for its length; None outside of one.
         self.fragment: list[Buffer] | None = None
-        self.fragment_size = 0
         self.unknown_payloads = 0
         #: Pictures dropped because something of them was missing or too large.
         self.damaged = 0
         #: True until a key picture arrives: at the start and after a loss.
         self.waiting = True
-        self._parts: list[Buffer] = []
+        self._parts: list[bytes] = []
         self._units = 0
         self._size = 0
         self._has_slice = False
         self._key = False
         self._disposable = False
         self._recovery = False
-        self._time = 0
+        #: Extended RTP time of the packet before.
+        self.time = 0
         self._last_time: int | None = None
         self._marker_lies = False
         self._interlaced = False
@@ -106,12 +106,12 @@ class PictureBuilder(ABC):
 
     def packet(self, data: bytes, view: memoryview, start: int, end: int, time: int, marker: bool, now: float) -> None:
         """Take the payload of the next RTP packet. `time` is its extended RTP time, `now` monotonic seconds."""
-        if time != self._time:
+        if time != self.time:
             if self.fragment is not None:
                 self.lost()
             elif self._has_slice:
                 self._finish()
-            self._time = time
+            self.time = time
         self._now = now
         self.payload(data, view, start, end)
         if marker and self._has_slice and not self._marker_lies and not self._interlaced and self.fragment is None:
@@ -126,7 +126,7 @@ class PictureBuilder(ABC):
 
     def check_bounds(self) -> None:
         """Give up a unit that never ends. Called after each read: between two reads not more than one read can come."""
-        if self.fragment is not None and self.fragment_size > UNIT_BYTES:
+        if self.fragment is not None and sum(map(len, self.fragment)) > UNIT_BYTES:
             self.lost()
 
     def parameter_sets(self, nals: list[bytes]) -> None:
@@ -142,66 +142,66 @@ class PictureBuilder(ABC):
         """The first fragment of a NAL unit, its header rebuilt."""
         if self.fragment is not None:
             self.lost()
-        self.fragment = [header, rest]
-        self.fragment_size = len(header) + len(rest)
+        self.fragment = [b"\0\0\0\0", header, rest]
 
     def end_fragment(self) -> None:
         """The last fragment of a NAL unit has been appended."""
-        parts, size = self.fragment, self.fragment_size
-        self.fragment = None
+        parts, self.fragment = self.fragment, None
         if parts is None:
             return
+        size = sum(map(len, parts)) - 4
         if size > UNIT_BYTES:
             self.lost()
             return
-        header = b"".join((parts[0], bytes(parts[1][:3])))
-        kind = self.kind(header[0])
-        found = self.classify(kind, header[1] if len(header) > 1 else 0, header[2] if len(header) > 2 else 0)
+        # Put together while it is in the processor's cache; what was read is free again.
+        parts[0] = size.to_bytes(4)
+        unit = b"".join(parts)
+        found = self.classify(self.kind(unit[4]), unit[5], unit[6] if size > 2 else 0)
         if found.slice:
-            self._slice(found, parts, size)
+            self._slice(found, unit)
         else:
-            # Parameter sets and SEI are small; and some cameras send a whole byte stream under their name (P13).
-            joined = b"".join(parts)
-            self.whole(joined, memoryview(joined), 0, size)
+            # Some cameras send a whole byte stream under the name of a parameter set (P13).
+            self.whole(unit, 4, size + 4)
 
-    def whole(self, data: bytes, view: memoryview, start: int, end: int) -> None:
+    def whole(self, data: bytes, start: int, end: int) -> None:
         """A NAL unit that came in one piece, data[start:end]; it may hold a byte stream with start codes (P13)."""
         if data.find(b"\x00\x00\x01", start, end) >= 0:
             for unit in split_annex_b(data[start:end]):
-                self._whole_unit(unit, memoryview(unit), 0, len(unit))
+                self._whole_unit(unit)
         else:
-            self._whole_unit(data, view, start, end)
+            self._whole_unit(data[start:end])
 
-    def _whole_unit(self, data: bytes, view: memoryview, start: int, end: int) -> None:
-        size = end - start
+    def _whole_unit(self, nal: bytes) -> None:
+        size = len(nal)
         if size < 2:
             return
-        kind = self.kind(data[start])
-        found = self.classify(kind, data[start + 1], data[start + 2] if size > 2 else 0)
+        kind = self.kind(nal[0])
+        found = self.classify(kind, nal[1], nal[2] if size > 2 else 0)
         if found.slice:
-            self._slice(found, [view[start:end]], size)
+            self._slice(found, size.to_bytes(4) + nal)
         elif found.parameter:
             self._before_picture()
-            self._take_parameter(kind, data[start:end], replace=True)
+            self._take_parameter(kind, nal, replace=True)
         elif found.suffix:
             if self._has_slice:
-                self._append([view[start:end]], size)
+                self._append(size.to_bytes(4) + nal)
         elif not found.dropped:
             self._before_picture()
-            if not self._recovery and self.is_recovery_point(data[start:end]):
+            if not self._recovery and self.is_recovery_point(nal):
                 self._recovery = True
-            self._append([view[start:end]], size)
+            self._append(size.to_bytes(4) + nal)
 
     def _before_picture(self) -> None:
         """A unit that belongs to the next picture has come: the one under way is whole."""
         if self._has_slice and not self._interlaced and not self._marker_lies:
             self._finish()
 
-    def _slice(self, found: NalKind, parts: list[Buffer], size: int) -> None:
+    def _slice(self, found: NalKind, unit: bytes) -> None:
+        """Take a whole slice, its length before it."""
         if self._has_slice:
             if found.first_slice and not self._interlaced:
                 self._finish()
-        elif not found.first_slice and self._time == self._last_time:
+        elif not found.first_slice and self.time == self._last_time:
             # The rest of a picture that a marker ended too early: from now on only the time ends a picture.
             self._marker_lies = True
             self.damaged += 1
@@ -209,16 +209,15 @@ class PictureBuilder(ABC):
         self._has_slice = True
         self._key = self._key or found.key
         self._disposable = self._disposable or found.disposable
-        self._append(parts, size)
+        self._append(unit)
 
-    def _append(self, parts: list[Buffer], size: int) -> None:
+    def _append(self, unit: bytes) -> None:
         self._units += 1
-        if self._size + size > PICTURE_BYTES or self._units > PICTURE_UNITS:
+        if self._size + len(unit) > PICTURE_BYTES or self._units > PICTURE_UNITS:
             self.lost()
             return
-        self._parts.append(size.to_bytes(4))
-        self._parts.extend(parts)
-        self._size += size + 4
+        self._parts.append(unit)
+        self._size += len(unit)
 
     def _take_parameter(self, kind: int, nal: bytes, *, replace: bool) -> None:
         nal = nal.rstrip(b"\x00")
@@ -251,12 +250,12 @@ class PictureBuilder(ABC):
             self._since_key += 1
             if not self._disposable:
                 self._drop_disposable = False
-        self._last_time = self._time
+        self._last_time = self.time
         if self.waiting or (self._disposable and self._drop_disposable):
             self._clear()
             return
         sample = Sample(
-            time=self._time,
+            time=self.time,
             received=self._now,
             size=self._size,
             parts=self._parts,

@@ -15,7 +15,7 @@ from pathlib import Path
 import struct
 import sys
 
-from ..media import Buffer, Sample, StreamFormat, VideoFormat
+from ..media import Sample, StreamFormat, VideoFormat
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Stills:
 
         Raises PictureError.
         """
-        size = (min(width or 0, SIDE_MAX), min(height or 0, SIDE_MAX))
+        size = (min(max(width or 0, 0), SIDE_MAX), min(max(height or 0, 0), SIDE_MAX))
         made = self._made.get(camera_id)
         if made is None or made.picture != (sample.received, sample.time):
             made = self._made[camera_id] = _Made((sample.received, sample.time))
@@ -116,7 +116,7 @@ class Stills:
                 await self._end_worker()
                 raise
 
-    async def _ask(self, request: list[Buffer]) -> bytes:
+    async def _ask(self, request: list[bytes]) -> bytes:
         """One exchange with the worker. Raises PictureError for a picture that it cannot decode."""
         limit_s = DECODE_S
         if self._worker is not None and self._worker.returncode is not None:
@@ -148,7 +148,7 @@ class Stills:
 
 
 async def _start_worker() -> Process:
-    """With nothing of our environment, nor of our open files."""
+    """With nothing of our environment, nor of our open files; only told where modules are, libav may lie anywhere."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
@@ -157,7 +157,7 @@ async def _start_worker() -> Process:
         stdin=PIPE,
         stdout=PIPE,
         cwd="/",
-        env={"LANG": "C.UTF-8"},
+        env={"LANG": "C.UTF-8", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         limit=1 << 20,
         start_new_session=True,
     )

@@ -4,7 +4,6 @@ Secrets are compared in constant time (promise I9: secret).
 """
 
 from base64 import b64decode
-import binascii
 from hashlib import md5
 import hmac
 import re
@@ -40,7 +39,7 @@ class Auth:
     def _basic(self, encoded: str) -> bool:
         try:
             given = b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:
             return False
         return hmac.compare_digest(given, f"{USER}:{self._secret}".encode())
 

@@ -14,10 +14,11 @@ from .viewer import Viewer
 
 #: Announced; a viewer sends something at least so often.
 SESSION_S = 60
-#: How long the next request may take: before the password was right, before PLAY, and while pictures flow.
+#: How long the next request may take: before the password was right, before PLAY, and after it. libav says nothing while
+#: nothing comes, and a camera may be away for long.
 STRANGER_S = 10.0
 PREPARE_S = 60.0
-PLAYING_S = 3.0 * SESSION_S
+PLAYING_S = 3600.0
 #: How long DESCRIBE waits for a camera that has not sent a picture yet.
 FORMAT_WAIT_S = 3.0
 REFUSALS_MAX = 4
@@ -146,7 +147,7 @@ class Connection:
             return
         self._answer(request.cseq, 200, self._session_line())
         if not self.viewer.playing:
-            self.viewer.play()
+            self.viewer.play(probes=request.headers.get("user-agent", "").startswith("Lavf"))
 
     async def _stream(self, request: Request) -> tuple[Feed, StreamFormat] | None:
         """The asked camera's feed and format, waited for a little; otherwise answers."""

@@ -2,12 +2,13 @@
 
 from asyncio import IncompleteReadError, LimitOverrunError, StreamReader
 from dataclasses import dataclass
+import re
 from urllib.parse import unquote, urlsplit
 
 HEAD_BYTES = 8 << 10
 BODY_BYTES = 4 << 10
 _LINES_MAX = 64
-_METHOD_MAX = 32
+_METHOD = re.compile(r"[A-Za-z_]{1,32}")
 
 
 class BadRequestError(Exception):
@@ -77,7 +78,7 @@ def parse(head: bytes) -> Request:
     except UnicodeDecodeError as error:
         raise BadRequestError("not text") from error
     words = lines[0].split(" ")
-    if len(words) != 3 or not words[2].startswith("RTSP/1.") or not words[0].isalpha() or len(words[0]) > _METHOD_MAX:
+    if len(words) != 3 or not words[2].startswith("RTSP/1.") or not _METHOD.fullmatch(words[0]):
         raise BadRequestError("not RTSP")
     if len(lines) > _LINES_MAX:
         raise BadRequestError("too many headers")

@@ -22,6 +22,8 @@ _MARKER = 0x80
 _SEQUENCE_MASK = 0xFFFF
 _FU_A = 28
 _FU_H265 = 49
+#: Smaller than a packet, so that what does not fit into one makes two at least: none may be first and last at once.
+_FU_BYTES = PAYLOAD_BYTES - 8
 _FU_START = 0x80
 _FU_END = 0x40
 #: A size in an AU header of AAC-hbr has 13 bits.
@@ -94,6 +96,8 @@ def add_video(
         at = begin + int.from_bytes(view[at:begin])
         nal_view = view[begin:at]
         size = len(nal_view)
+        if not size:
+            continue
         if size <= PAYLOAD_BYTES:
             out += (track.packet(timestamp, size, marker=at >= end), nal_view)
         else:
@@ -108,8 +112,8 @@ def _add_fragments(out: list[Buffer], track: Track, nal: memoryview, codec: str,
         head, kind = bytes((nal[0] & 0x81 | _FU_H265 << 1, nal[1])), nal[0] >> 1 & 0x3F
     at, end, flag = len(head), len(nal), _FU_START
     while at < end:
-        piece = nal[at : at + PAYLOAD_BYTES]
-        at += PAYLOAD_BYTES
+        piece = nal[at : at + _FU_BYTES]
+        at += _FU_BYTES
         if at >= end:
             flag = _FU_END
         unit = head + bytes((flag | kind,))

@@ -28,14 +28,15 @@ class Restream:
     def __init__(self, feeds: Callable[[str], Feed | None]) -> None:
         """`feeds` gives the feed of a camera's id, or None if there is no such camera (any more)."""
         self._feeds = feeds
-        self._secret = ""
+        #: May be changed at any time: whoever comes then needs the new one.
+        self.secret = ""
         self._server: asyncio.Server | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._connections: dict[Connection, asyncio.Task[None]] = {}
 
     async def start(self, host: str, port: int, secret: str) -> int:
         """Listen on `port`, or on another if it is 0 or taken; returns the port. Raises OSError."""
-        self._secret = secret
+        self.secret = secret
         try:
             self._server = await asyncio.start_server(self._accept, host, port, limit=HEAD_BYTES)
         except OSError:
@@ -67,7 +68,7 @@ class Restream:
             _LOGGER.warning("More than %d viewers: one was turned away", CONNECTIONS_MAX)
             writer.close()
             return
-        connection = Connection(reader, writer, self._secret, self._feeds)
+        connection = Connection(reader, writer, self.secret, self._feeds)
         task = asyncio.current_task()
         assert task is not None
         self._connections[connection] = task

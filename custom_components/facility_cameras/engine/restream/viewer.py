@@ -68,16 +68,20 @@ class Viewer:
         """The viewer wants the track `name`."""
         self.tracks[name] = new_track(VIDEO_TYPE if name == "video" else AUDIO_TYPE, channel, control_channel)
 
-    def play(self) -> None:
-        """Begin, with the group of pictures that is buffered in one burst."""
+    def play(self, *, probes: bool) -> None:
+        """Begin, with the group of pictures that is buffered in one burst.
+
+        `probes`: it shows nothing before it has looked at some 25 pictures (libav), so it gets older groups too.
+        """
         self.playing = True
         self._ntp = int((time.time() + _NTP_EPOCH) * (1 << 32))
         if self.feed.format is not None:
             self.on_format(self.feed.format)
         self.feed.add(self, live=True)
         out: list[Buffer] = []
-        for sample in self.feed.group:
-            self._add(out, sample)
+        for group in (*(self.feed.before if probes else ()), self.feed.group):
+            for sample in group:
+                self._add(out, sample)
         self._limit = WAITING_BYTES + sum(map(len, out))
         self._write([*self._reports(0), *out])
 

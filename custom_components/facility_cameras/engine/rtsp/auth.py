@@ -90,6 +90,10 @@ class Authenticator:
         #: True once a request went out signed.
         self.used = False
 
+    def anew(self) -> Authenticator:
+        """The same login for another connection that knows nothing of this one."""
+        return Authenticator(self._username, self._password)
+
     @property
     def has_login(self) -> bool:
         """Whether there is anything to sign with."""

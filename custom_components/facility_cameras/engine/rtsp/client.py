@@ -4,6 +4,8 @@ The dialogue lives with what real cameras do (CAMERAS.md, R). Promise I8 (polite
 session's time-out within 5 to 30 s, TEARDOWN within 1 s. A signed request that is refused is not repeated (O1).
 """
 
+import asyncio
+from collections.abc import Callable
 import contextlib
 from dataclasses import dataclass
 import secrets
@@ -26,8 +28,12 @@ from .url import RtspUrl, base_url, control_url, parse_url, with_host
 
 AGENT = "FacilityCameras"
 REDIRECTS = 3
+#: The whole dialogue, however slowly each answer trickles.
+DIALOGUE_S = 20.0
 TEARDOWN_S = 1.0
 REPORT_S = 5.0
+#: Sessions whose ages differ by less died of the same thing.
+ALWAYS_SAME_S = 2.0
 #: No media for so long: the session is dead although the connection stands (B2). Stalls of seconds are normal (B3).
 SILENCE_S = 8.0
 #: A BYE, then silence for so long: reconnect (P17).
@@ -65,6 +71,15 @@ class Manners:
     keep_alive: str = ""
     #: Video alone stayed silent: set up all tracks (R25).
     all_tracks: bool = False
+    #: The age in seconds at which the newest session was lost.
+    lost_at: float = 0.0
+
+    def lost(self, age: float) -> None:
+        """A session was lost at this age. Two lost at the same one: the other keep-alive is tried (R14)."""
+        if self.keep_alive and age > ALWAYS_SAME_S and abs(age - self.lost_at) < ALWAYS_SAME_S:
+            self.keep_alive = "OPTIONS" if self.keep_alive == "GET_PARAMETER" else "GET_PARAMETER"
+            age = 0.0
+        self.lost_at = age
 
 
 class Session:
@@ -96,6 +111,9 @@ class Session:
         self._seen = 0
         self._last_alive = 0.0
         self._last_report = 0.0
+        self._report_channel = 1
+        self._renewing = False
+        self._shut_out = False
         self._had_picture = False
         #: The camera's own clock (seconds since 1970) minus monotonic time, from its newest sender report.
         self.camera_clock: float | None = None
@@ -104,21 +122,31 @@ class Session:
 
     # Dialogue -----------------------------------------------------------------------------------------------------
 
-    async def open(self, now: float) -> None:
-        """Connect and play. `now` is monotonic seconds."""
-        for _ in range(REDIRECTS + 1):
-            target = await self._try_open()
-            if target is None:
-                break
-            self._follow(target)
-        else:
-            raise CameraError(Cause.BAD_ANSWER, host=self._url.host, port=self._url.port)
+    async def connect(self) -> None:
+        """Open the connection; `open` does so where this was not called before."""
+        self._connection = await Connection.connect(self._url)
+
+    async def open(self, monotonic: Callable[[], float]) -> None:
+        """Have the dialogue up to PLAY, within 20 s over all. `monotonic` tells the time in seconds."""
+        try:
+            async with asyncio.timeout(DIALOGUE_S):
+                for _ in range(REDIRECTS + 1):
+                    target = await self._try_open()
+                    if target is None:
+                        break
+                    self._follow(target)
+                else:
+                    raise self._bad_answer()
+        except TimeoutError:
+            raise self._bad_answer() from None
+        now = monotonic()
         self._started = self._last_media = self._last_alive = self._last_report = now
         self._early = self._connected().begin_playing()
 
     async def _try_open(self) -> str | None:
         """The whole dialogue once. Returns an address if the camera redirects, None if it plays."""
-        self._connection = await Connection.connect(self._url)
+        if self._connection is None:
+            await self.connect()
         await self._options()
         try:
             described = await self._send("DESCRIBE", str(self._url), {"Accept": "application/sdp"})
@@ -126,11 +154,12 @@ class Session:
             if error.cause is not Cause.CONNECTION_LOST or not self._login.used:
                 raise
             # Some close the connection behind their 401: once more on a new one, with the login at once.
-            self._connection.close()
-            self._connection = await Connection.connect(self._url)
+            self._connected().close()
+            await self.connect()
             described = await self._send("DESCRIBE", str(self._url), {"Accept": "application/sdp"})
         if described.status in (301, 302, 303, 307, 308):
-            self._connection.close()
+            self._connected().close()
+            self._connection = None
             return described.header("location")
         self._expect(described)
         self.let_in = True
@@ -157,10 +186,10 @@ class Session:
         try:
             target, _, _ = parse_url(location)
         except ValueError:
-            raise CameraError(Cause.BAD_ANSWER, host=self._url.host, port=self._url.port) from None
-        if target.host != self._url.host:
-            self._login = Authenticator("", "")
-        self._url = target
+            raise self._bad_answer() from None
+        # Another address asks in its own way: nothing learnt from the first one holds there.
+        login = self._login.anew() if target.host == self._url.host else Authenticator("", "")
+        self._login, self._url = login, target
 
     async def _setup_all(self, description: Description, base: str) -> None:
         video = self._choose_video(description)
@@ -176,7 +205,7 @@ class Session:
         for other in description.media:
             if other is media:
                 continue
-            wanted = self._want_audio and channel == 2 and other.kind == "audio"
+            wanted = self._want_audio and len(self._tracks) == 1 and other.kind == "audio"
             audio = self._audio_track(other) if wanted else None
             if audio is None and not self._manners.all_tracks:
                 continue
@@ -247,6 +276,7 @@ class Session:
         if track is not None:
             self._demultiplexer.channel(first, track.frame)
         if rtcp is not None:
+            self._report_channel = first + 1
             self._demultiplexer.channel(first + 1, rtcp.frame)
 
     async def _send(self, method: str, url: str, headers: dict[str, str]) -> Message:
@@ -287,6 +317,9 @@ class Session:
             raise CameraError(Cause.CONNECTION_LOST, host=self._url.host, port=self._url.port)
         return self._connection
 
+    def _bad_answer(self) -> CameraError:
+        return CameraError(Cause.BAD_ANSWER, host=self._url.host, port=self._url.port)
+
     def _expect(self, answer: Message) -> None:
         """Raise what an answer that is not 2xx means."""
         status = answer.status
@@ -310,7 +343,11 @@ class Session:
     def read(self, now: float) -> None:
         """Take all that has arrived since the last read, and do what is due."""
         connection = self._connected()
-        data = connection.read()
+        try:
+            data = connection.read()
+        except CameraError:
+            self._manners.lost(now - self._started)
+            raise
         if self._early:
             data, self._early = self._early + data, b""
         if data:
@@ -319,7 +356,7 @@ class Session:
             try:
                 self._demultiplexer.feed(data)
             except MessageError:
-                raise CameraError(Cause.BAD_ANSWER, host=self._url.host, port=self._url.port) from None
+                raise self._bad_answer() from None
             if self._pictures is not None:
                 self._pictures.check_bounds()
         self._watch(now)
@@ -328,7 +365,7 @@ class Session:
             self._keep_alive()
         if now - self._last_report >= REPORT_S and self._video is not None and self._video.received:
             self._last_report = now
-            connection.send(b"$\x01\x00\x20" + self._video.receiver_report(self._source))
+            connection.send(bytes((0x24, self._report_channel, 0, 32)) + self._video.receiver_report(self._source))
 
     def _watch(self, now: float) -> None:
         """Raise what silence means."""
@@ -353,16 +390,25 @@ class Session:
     def _keep_alive(self) -> None:
         method = self._manners.keep_alive or ("GET_PARAMETER" if "GET_PARAMETER" in self._public else "OPTIONS")
         self._manners.keep_alive = method
-        self._connected().send_request(method, self._aggregate, self._headers(method, self._aggregate, {}))
+        headers = self._headers(method, self._aggregate, {})
+        if self._shut_out:
+            headers.pop("Authorization", None)
+        self._connected().send_request(method, self._aggregate, headers)
 
     def _on_message(self, message: Message) -> None:
         if message.method:
             self._connected().send_answer(message)
         elif message.status == 401:
-            if self._login.renewed(message.headers.get("www-authenticate", [])):
+            if self._renewing:
+                # The login is not valid any more although media still come: not one more try (O1).
+                self._shut_out = True
+            elif not self._shut_out and self._login.renewed(message.headers.get("www-authenticate", [])):
+                self._renewing = True
                 self._keep_alive()
         elif message.status >= 400 and self._manners.keep_alive == "GET_PARAMETER":
             self._manners.keep_alive = "OPTIONS"  # R14
+        else:
+            self._renewing = False
 
     def _on_camera_clock(self, seconds: float) -> None:
         self.camera_clock = seconds - (self._video.now if self._video else 0.0)
@@ -390,7 +436,7 @@ class Session:
         try:
             if self._session:
                 headers = self._headers("TEARDOWN", self._aggregate or str(self._url), {})
-                with contextlib.suppress(CameraError):
-                    await connection.request("TEARDOWN", self._aggregate or str(self._url), headers, limit=TEARDOWN_S)
+                request = connection.write("TEARDOWN", self._aggregate or str(self._url), headers)
+                await connection.leave(request, TEARDOWN_S)
         finally:
             connection.close()

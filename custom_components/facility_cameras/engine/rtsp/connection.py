@@ -11,7 +11,7 @@ import socket
 
 from ..api import Cause
 from ..problem import CameraError
-from .message import BODY_BYTES, Message, MessageError, find_head, parse_head, write_answer, write_request
+from .message import BODY_BYTES, HEAD_BYTES, Message, MessageError, find_head, parse_head, write_answer, write_request
 from .url import RtspUrl
 
 CONNECT_S = 4.0
@@ -45,15 +45,21 @@ class Connection:
         try:
             async with asyncio.timeout(CONNECT_S):
                 found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-                family, kind, protocol, _, address = found[0]
-                sock = socket.socket(family, kind, protocol)
-                try:
-                    sock.setblocking(False)
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    await loop.sock_connect(sock, address)
-                except BaseException:
-                    sock.close()
-                    raise
+                # A name may have an address of each kind, and the camera answers at one of them.
+                for number, (family, kind, protocol, _, address) in enumerate(found, 1):
+                    sock = socket.socket(family, kind, protocol)
+                    try:
+                        sock.setblocking(False)
+                        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                        await loop.sock_connect(sock, address)
+                        break
+                    except OSError:
+                        sock.close()
+                        if number == len(found):
+                            raise
+                    except BaseException:
+                        sock.close()
+                        raise
         except TimeoutError:
             raise CameraError(Cause.NO_ANSWER, host=url.host, port=url.port) from None
         except socket.gaierror, UnicodeError:
@@ -127,18 +133,18 @@ class Connection:
             if buffer.startswith(b"$"):
                 await self._keep_frame()
                 continue
-            head_end = find_head(bytes(buffer[: (16 << 10) + 1]))
-            if head_end < 0:
-                if len(buffer) >= 5 and not self._plausible():
+            if buffer and not self._plausible():
+                if not self._spoke_rtsp:
                     raise MessageError("not RTSP")
-                await self._more()
-                continue
-            if not self._plausible():
                 # Rubbish between two messages, such as a body longer than was said (R29).
                 following = buffer.find(b"RTSP/1")
-                if not self._spoke_rtsp or following < 0:
-                    raise MessageError("not RTSP")
-                del buffer[:following]
+                del buffer[: following if following >= 0 else max(len(buffer) - 5, 1)]
+                if following < 0:
+                    await self._more()
+                continue
+            head_end = find_head(bytes(buffer[: HEAD_BYTES + 1]))
+            if head_end < 0:
+                await self._more()
                 continue
             message = parse_head(bytes(buffer[:head_end]))
             self._spoke_rtsp = True
@@ -176,6 +182,21 @@ class Connection:
                 break
         message.body = bytes(self._buffer[:limit])
         del self._buffer[:limit]
+
+    async def leave(self, request: bytes, limit: float) -> None:
+        """Send a last request and wait, for `limit` seconds at most, until it was answered. What comes before the
+        answer, frames cut off in the middle among it, is thrown away. Never fails.
+        """
+        loop = asyncio.get_running_loop()
+        tail = b""
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(limit):
+                await loop.sock_sendall(self._socket, self._out + request)
+                while b"RTSP/1" not in tail:
+                    data = await loop.sock_recv(self._socket, READ_BYTES)
+                    if not data:
+                        return
+                    tail = tail[-5:] + data
 
     # Playing ------------------------------------------------------------------------------------------------------
 
@@ -216,10 +237,14 @@ class Connection:
         if len(self._out) > SEND_BYTES:
             raise self._lost()
 
+    def write(self, method: str, url: str, headers: dict[str, str]) -> bytes:
+        """The next request as bytes."""
+        self._sequence += 1
+        return write_request(method, url, self._sequence, headers)
+
     def send_request(self, method: str, url: str, headers: dict[str, str]) -> None:
         """Send a request whose answer comes among the frames, or never (R15)."""
-        self._sequence += 1
-        self.send(write_request(method, url, self._sequence, headers))
+        self.send(self.write(method, url, headers))
 
     def send_answer(self, request: Message) -> None:
         """Answer a request of the camera's that came among the frames (R28)."""

@@ -1,0 +1,144 @@
+"""Actions: recording for whole areas and labels, and a picture for an alert."""
+
+from pathlib import Path
+import time
+
+from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
+from homeassistant.components.camera.const import DOMAIN as CAMERA_DOMAIN
+from homeassistant.components.switch.const import DOMAIN as SWITCH_DOMAIN
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized, UnknownUser
+from homeassistant.helpers import config_validation as cv, device_registry as dr, entity_registry as er
+from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
+from homeassistant.util import dt as dt_util
+import voluptuous as vol
+
+from .const import CONF_RECORD, DOMAIN
+from .coordinator import FacilityConfigEntry
+from .engine_client import EngineError
+from .hub import HUB
+from .switch import async_set_recording
+
+ACTION_SET_RECORDING = "set_recording"
+ACTION_SNAPSHOT = "snapshot"
+ATTR_WIDTH = "width"
+
+#: Pictures for alerts lie here, below Home Assistant's media folder: not listed there, and within what
+#: `allowlist_external_dirs` allows by itself.
+_SNAPSHOT_FOLDER = ".facility_cameras_snapshots"
+#: An alert's picture is sent at once; it is kept a day for those that were not.
+_SNAPSHOT_LIFE_S = 24 * 3600
+
+_SET_RECORDING = vol.Schema({**cv.ENTITY_SERVICE_FIELDS, vol.Required(CONF_RECORD): cv.boolean})
+_SNAPSHOT = vol.Schema(
+    {
+        vol.Required(ATTR_ENTITY_ID): cv.entity_id,
+        vol.Optional(ATTR_WIDTH): vol.All(vol.Coerce(int), vol.Range(min=64, max=7680)),
+    }
+)
+
+
+@callback
+def async_register(hass: HomeAssistant) -> None:
+    """Register every action, once, whether a facility is set up or not."""
+    hass.services.async_register(DOMAIN, ACTION_SET_RECORDING, _async_set_recording, _SET_RECORDING)
+    hass.services.async_register(
+        DOMAIN, ACTION_SNAPSHOT, _async_snapshot, _SNAPSHOT, supports_response=SupportsResponse.OPTIONAL
+    )
+
+
+async def _async_set_recording(call: ServiceCall) -> None:
+    """Have cameras recorded or not: those named, and those of named devices, areas, floors and labels.
+
+    A facility's device stands for all its cameras.
+    """
+    cameras = _cameras_of(call.hass, call)
+    if not cameras:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
+    for camera_id in cameras:
+        await _check(call, SWITCH_DOMAIN, f"{camera_id}_recording", POLICY_CONTROL)
+    for camera_id, entry in cameras.items():
+        async_set_recording(call.hass, entry, camera_id, record=call.data[CONF_RECORD])
+
+
+async def _async_snapshot(call: ServiceCall) -> ServiceResponse:
+    """Write the newest picture of a camera, also of one that is offline, where notifiers may take it from."""
+    hass = call.hass
+    registered = er.async_get(hass).async_get(call.data[ATTR_ENTITY_ID])
+    camera_id = registered.config_subentry_id if registered and registered.platform == DOMAIN else None
+    if camera_id is None:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
+    await _check(call, CAMERA_DOMAIN, f"{camera_id}_camera", POLICY_READ)
+    try:
+        found = await hass.data[HUB].client.still(camera_id, call.data.get(ATTR_WIDTH), None)
+    except EngineError as error:
+        raise HomeAssistantError(translation_domain=DOMAIN, translation_key="engine_away") from error
+    if found is None:
+        return {"path": None, "taken": None}
+    jpeg, taken = found
+    folder = _snapshot_folder(hass)
+    try:
+        path = await hass.async_add_executor_job(_write, folder, f"{camera_id}_{taken}.jpg", jpeg)
+    except OSError as error:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="snapshot_not_written",
+            translation_placeholders={"folder": str(folder), "reason": error.strerror or str(error)},
+        ) from error
+    return {"path": str(path), "taken": dt_util.utc_from_timestamp(taken / 1_000_000).isoformat()}
+
+
+def _snapshot_folder(hass: HomeAssistant) -> Path:
+    """In the first media folder: those are allowed to be read by notifiers, and not by everybody as `www` is."""
+    roots = list(hass.config.media_dirs.values()) or [hass.config.path("media")]
+    return Path(roots[0]) / _SNAPSHOT_FOLDER
+
+
+def _write(folder: Path, name: str, jpeg: bytes) -> Path:
+    """Write a picture and remove those that are a day old."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    old = time.time() - _SNAPSHOT_LIFE_S
+    for path in folder.glob("*.jpg"):
+        if path.stat().st_mtime < old:
+            path.unlink(missing_ok=True)
+    path = folder / name
+    path.write_bytes(jpeg)
+    return path
+
+
+def _cameras_of(hass: HomeAssistant, call: ServiceCall) -> dict[str, FacilityConfigEntry]:
+    """The cameras a call is about."""
+    chosen = async_extract_referenced_entity_ids(hass, TargetSelection(call.data))
+    entities, devices = er.async_get(hass), dr.async_get(hass)
+    found: dict[str, FacilityConfigEntry] = {}
+    entries: dict[str, FacilityConfigEntry] = {
+        entry.entry_id: entry for entry in hass.config_entries.async_loaded_entries(DOMAIN)
+    }
+
+    def add(entry_id: str | None, camera_id: str | None) -> None:
+        if (entry := entries.get(entry_id or "")) is None:
+            return
+        for key in entry.runtime_data.cameras():
+            if camera_id in (None, key):
+                found[key] = entry
+
+    for entity_id in chosen.referenced | chosen.indirectly_referenced:
+        if (entity := entities.async_get(entity_id)) and entity.platform == DOMAIN:
+            add(entity.config_entry_id, entity.config_subentry_id)
+    for device_id in chosen.referenced_devices:
+        if device := devices.async_get(device_id):
+            add(device.config_entry_id, device.config_subentry_id)
+    return found
+
+
+async def _check(call: ServiceCall, domain: str, unique_id: str, policy: str) -> None:
+    """Raise if the user who calls may not do this to the entity."""
+    if call.context.user_id is None:
+        return
+    user = await call.hass.auth.async_get_user(call.context.user_id)
+    if user is None:
+        raise UnknownUser(context=call.context)
+    entity_id = er.async_get(call.hass).async_get_entity_id(domain, DOMAIN, unique_id)
+    if entity_id is None or not user.permissions.check_entity(entity_id, policy):
+        raise Unauthorized(context=call.context, entity_id=entity_id, permission=policy)

@@ -1,0 +1,167 @@
+"""The flow of a facility. `flow_camera.py` holds that of its cameras."""
+
+from collections.abc import Mapping
+from typing import Any, override
+
+from homeassistant.config_entries import (
+    SOURCE_USER,
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    ConfigSubentryFlow,
+    FlowType,
+)
+from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
+from homeassistant.core import callback
+import voluptuous as vol
+
+from . import wording
+from .const import CONF_ARCHIVE, CONF_ARCHIVE_ID, CONF_DAYS_TO_KEEP, CONF_PLANNED_CAMERAS, DOMAIN, SUBENTRY_CAMERA
+from .flow_camera import CameraFlow
+from .flow_facility import (
+    PASSWORD,
+    USERNAME,
+    async_judge,
+    async_volumes,
+    concerns,
+    facility_schema,
+    footage_schema,
+    given_login,
+)
+from .volumes import Volume, claim, within
+
+
+class FacilityFlow(ConfigFlow, domain=DOMAIN):
+    """Adds or changes one facility; goes on to its first camera."""
+
+    VERSION = 1
+    MINOR_VERSION = 1
+
+    def __init__(self) -> None:
+        """Begin with nothing given."""
+        self._name = ""
+        self._data: dict[str, Any] = {}
+        self._cameras = 1
+        self._volumes: list[Volume] | None = None
+        self._told: list[str] = []
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
+        """A facility has cameras."""
+        return {SUBENTRY_CAMERA: CameraFlow}
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Name, how many cameras, shared log-in."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            self._name = user_input[CONF_NAME].strip()
+            self._cameras = int(user_input[CONF_PLANNED_CAMERAS])
+            self._data = {CONF_USERNAME: "", CONF_PASSWORD: "", **given_login(user_input)}
+            if not self._name:
+                errors[CONF_NAME] = "name_missing"
+            elif self._taken(self._name):
+                errors[CONF_NAME] = "name_taken"
+            else:
+                return await self.async_step_footage()
+        schema = self.add_suggested_values_to_schema(facility_schema(), user_input or {})
+        return self.async_show_form(step_id="user", data_schema=schema, errors=errors)
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change name and shared log-in, then go on to the footage. An empty password leaves it as it is."""
+        entry = self._get_reconfigure_entry()
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            self._name = user_input[CONF_NAME].strip()
+            self._cameras = max(1, len(entry.get_subentries_of_type(SUBENTRY_CAMERA)))
+            login = {CONF_USERNAME: user_input.get(CONF_USERNAME, "")}
+            if user_input.get(CONF_PASSWORD):
+                login[CONF_PASSWORD] = user_input[CONF_PASSWORD]
+            self._data = {**entry.data, **login}
+            if not self._name:
+                errors[CONF_NAME] = "name_missing"
+            elif self._taken(self._name, entry):
+                errors[CONF_NAME] = "name_taken"
+            else:
+                return await self.async_step_footage()
+        schema = vol.Schema(
+            {
+                vol.Required(CONF_NAME): str,
+                vol.Optional(CONF_USERNAME): USERNAME,
+                vol.Optional(CONF_PASSWORD): PASSWORD,
+            }
+        )
+        known = user_input or {CONF_NAME: entry.title, CONF_USERNAME: entry.data.get(CONF_USERNAME, "")}
+        return self.async_show_form(
+            step_id="reconfigure", data_schema=self.add_suggested_values_to_schema(schema, known), errors=errors
+        )
+
+    async def async_step_footage(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Where footage lies and how long it is kept."""
+        await wording.async_load(self.hass)
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            folder = user_input[CONF_ARCHIVE].strip()
+            days = int(user_input[CONF_DAYS_TO_KEEP])
+            judgement = await async_judge(self.hass, folder)
+            self._data |= {CONF_ARCHIVE: folder, CONF_DAYS_TO_KEEP: days}
+            if judgement.refusal is not None:
+                errors[CONF_ARCHIVE] = judgement.refusal.value
+            else:
+                self._told = concerns(self.hass, judgement, self._cameras, days)
+                if self._told:
+                    return await self.async_step_footage_confirm()
+                return await self._async_finish(user_input)
+        return await self._async_show_footage(user_input or self._data, errors)
+
+    async def _async_show_footage(self, known: Mapping[str, Any], errors: dict[str, str]) -> ConfigFlowResult:
+        if self._volumes is None:
+            self._volumes = await async_volumes(self.hass)
+        schema = footage_schema(self.hass, self._volumes, self._cameras)
+        return self.async_show_form(
+            step_id="footage",
+            data_schema=self.add_suggested_values_to_schema(schema, known),
+            errors=errors,
+            description_placeholders={"facility": self._name},
+        )
+
+    async def async_step_footage_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Say what should be known of the folder; who goes on has read it."""
+        if user_input is not None:
+            return await self._async_finish(self._data)
+        return self.async_show_form(
+            step_id="footage_confirm",
+            data_schema=vol.Schema({}),
+            description_placeholders={
+                "folder": self._data[CONF_ARCHIVE],
+                "warnings": "\n".join(f"- {sentence}" for sentence in self._told),
+            },
+        )
+
+    async def _async_finish(self, known: Mapping[str, Any]) -> ConfigFlowResult:
+        """Make the folder ours and save."""
+        folder = self._data[CONF_ARCHIVE]
+        try:
+            self._data[CONF_ARCHIVE_ID] = await within(lambda: claim(folder))
+        except OSError, TimeoutError:
+            return await self._async_show_footage(known, {CONF_ARCHIVE: "folder_not_writable"})
+        if self.source != SOURCE_USER:
+            # The entry's listener tells the engine; nothing is loaded anew.
+            return self.async_update_and_abort(self._get_reconfigure_entry(), title=self._name, data=self._data)
+        return self.async_create_entry(title=self._name, data=self._data)
+
+    @override
+    async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
+        """Go on to the first camera at once."""
+        entry = result["result"]
+        flow = await self.hass.config_entries.subentries.async_init(
+            (entry.entry_id, SUBENTRY_CAMERA), context={"source": SOURCE_USER}
+        )
+        result["next_flow"] = (FlowType.CONFIG_SUBENTRIES_FLOW, flow["flow_id"])
+        return result
+
+    def _taken(self, name: str, own: ConfigEntry | None = None) -> bool:
+        return any(
+            entry.title.casefold() == name.casefold() for entry in self._async_current_entries() if entry is not own
+        )

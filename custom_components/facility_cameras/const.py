@@ -1,0 +1,49 @@
+"""Names that more than one file of the integration uses."""
+
+import logging
+from typing import Final
+
+from homeassistant.const import Platform
+
+DOMAIN: Final = "facility_cameras"
+LOGGER = logging.getLogger(__package__)
+
+PLATFORMS: Final = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.CAMERA,
+    Platform.SENSOR,
+    Platform.SWITCH,
+]
+
+#: Kind of config subentry that is one camera.
+SUBENTRY_CAMERA: Final = "camera"
+
+# Facility (config entry data); user name and password of all its cameras use Home Assistant's own keys.
+CONF_ARCHIVE: Final = "archive"
+CONF_ARCHIVE_ID: Final = "archive_id"
+CONF_DAYS_TO_KEEP: Final = "days_to_keep"
+CONF_PLANNED_CAMERAS: Final = "planned_cameras"
+
+# Camera (config subentry data); url, username and password use Home Assistant's own keys.
+CONF_AUDIO: Final = "audio"
+CONF_RECORD: Final = "record"
+CONF_ZONE: Final = "zone"
+CONF_DEVICE: Final = "device"
+
+DEFAULT_DAYS_TO_KEEP: Final = 30
+DEFAULT_PLANNED_CAMERAS: Final = 8
+
+#: The kinds of place a camera looks at, as the order of 2021 lists them.
+ZONES: Final = [
+    "gate",
+    "yard",
+    "reception",
+    "medical_check",
+    "sampling",
+    "goods",
+    "lobby",
+    "corridor",
+    "bathroom_outside",
+    "other",
+]

@@ -1,0 +1,197 @@
+"""What is known of one facility, fed by the engine's events.
+
+Nothing is polled. Who listens to one camera is told of that camera only.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+
+from .const import (
+    CONF_ARCHIVE,
+    CONF_ARCHIVE_ID,
+    CONF_AUDIO,
+    CONF_DAYS_TO_KEEP,
+    CONF_RECORD,
+    LOGGER,
+    SUBENTRY_CAMERA,
+)
+from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, Status
+from .engine_client import EngineAwayError, EngineError
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+type FacilityConfigEntry = ConfigEntry[FacilityCoordinator]
+
+#: The camera sends and we receive; something may be wrong with its picture.
+CONNECTED = frozenset({Status.ONLINE, Status.FROZEN, Status.BLACK, Status.COVERED, Status.MOVED, Status.UNSTABLE})
+
+
+def cameras_of(entry: ConfigEntry) -> dict[str, ConfigSubentry]:
+    """The cameras of a facility by id, in the order of their names."""
+    found = entry.get_subentries_of_type(SUBENTRY_CAMERA)
+    return {camera.subentry_id: camera for camera in sorted(found, key=lambda camera: camera.title.casefold())}
+
+
+def camera_config(entry: ConfigEntry, camera: ConfigSubentry) -> CameraConfig:
+    """A camera as the engine wants it; the facility's user and password where it has none of its own."""
+    own = CONF_USERNAME in camera.data
+    source = camera.data if own else entry.data
+    return {
+        "id": camera.subentry_id,
+        "name": camera.title,
+        "url": camera.data[CONF_URL],
+        "username": source.get(CONF_USERNAME, ""),
+        "password": source.get(CONF_PASSWORD, ""),
+        "audio": camera.data[CONF_AUDIO],
+        "record": camera.data[CONF_RECORD],
+    }
+
+
+def facility_config(entry: ConfigEntry) -> FacilityConfig:
+    """A facility as the engine wants it."""
+    return {
+        "id": entry.entry_id,
+        "name": entry.title,
+        "archive": entry.data[CONF_ARCHIVE],
+        "archive_id": entry.data[CONF_ARCHIVE_ID],
+        "days_to_keep": int(entry.data[CONF_DAYS_TO_KEEP]),
+        "cameras": [camera_config(entry, camera) for camera in cameras_of(entry).values()],
+    }
+
+
+class FacilityCoordinator:
+    """The newest state of a facility and its cameras, and who wants to know."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, hub: Hub) -> None:
+        """Begin with nothing known."""
+        self.hass = hass
+        self.entry = entry
+        self.hub = hub
+        self.facility: FacilityState | None = None
+        self.connected = False
+        #: Called with a camera's id when one was added while the facility runs.
+        self.camera_added: list[Callable[[str], None]] = []
+        self._cameras: dict[str, CameraState] = {}
+        self._listeners: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
+        self._sync_lock = asyncio.Lock()
+        self._changed = False
+
+    # --- what is known ---------------------------------------------------------------------------------
+
+    def camera(self, camera_id: str) -> CameraState | None:
+        """The newest state; None while nothing observes the camera."""
+        return self._cameras.get(camera_id) if self.connected else None
+
+    def status(self, camera_id: str) -> Status:
+        """What is known of a camera now; unknown while nothing observes it."""
+        state = self.camera(camera_id)
+        if state is None:
+            return Status.UNKNOWN
+        try:
+            return Status(state["status"])
+        except ValueError:
+            return Status.UNKNOWN
+
+    def cause(self, camera_id: str) -> Cause:
+        """Why the camera is not online."""
+        state = self.camera(camera_id)
+        if state is None:
+            return Cause.STARTING
+        try:
+            return Cause(state["problem"]["cause"])
+        except ValueError:
+            return Cause.CAMERA_ERROR
+
+    def online(self, camera_id: str) -> bool:
+        """True if the camera sends and we receive."""
+        return self.status(camera_id) in CONNECTED
+
+    def online_or_unknown(self, camera_id: str) -> bool | None:
+        """The same; None while nothing observes the camera."""
+        return None if self.status(camera_id) is Status.UNKNOWN else self.online(camera_id)
+
+    def cameras(self) -> dict[str, ConfigSubentry]:
+        """The cameras of this facility, by id."""
+        return cameras_of(self.entry)
+
+    def known(self) -> dict[str, CameraState]:
+        """The newest state of every camera that something observes."""
+        present = cameras_of(self.entry)
+        return {key: state for key, state in self._cameras.items() if key in present} if self.connected else {}
+
+    # --- who wants to know -------------------------------------------------------------------------------
+
+    @callback
+    def async_listen(self, camera_id: str | None, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call `listener` when the camera may have changed (None: the facility or any camera)."""
+        self._listeners[camera_id].append(listener)
+
+        @callback
+        def remove() -> None:
+            self._listeners[camera_id].remove(listener)
+
+        return remove
+
+    @callback
+    def async_tell(self, camera_id: str | None) -> None:
+        """Tell who listens to a camera (None: only those of the facility)."""
+        if camera_id is not None and camera_id in self.entry.subentries:
+            self.hub.outages.take(self, camera_id)
+            for listener in tuple(self._listeners[camera_id]):
+                listener()
+        for listener in tuple(self._listeners[None]):
+            listener()
+
+    @callback
+    def async_take_camera(self, state: CameraState) -> None:
+        """The engine tells of a camera."""
+        if self._cameras.get(state["id"]) != state:
+            self._cameras[state["id"]] = state
+            self.async_tell(state["id"])
+
+    @callback
+    def async_take_facility(self, state: FacilityState) -> None:
+        """The engine tells of the footage."""
+        if self.facility != state:
+            self.facility = state
+            self.async_tell(None)
+
+    @callback
+    def async_drop_camera(self, camera_id: str) -> None:
+        """The engine no longer receives a camera."""
+        if self._cameras.pop(camera_id, None) is not None:
+            self.async_tell(camera_id)
+
+    @callback
+    def async_set_connected(self, connected: bool) -> None:
+        """The engine tells us, or no longer does."""
+        if self.connected == connected:
+            return
+        self.connected = connected
+        if not connected:
+            self._cameras.clear()
+        for camera_id in cameras_of(self.entry):
+            self.async_tell(camera_id)
+
+    # --- what is wanted ------------------------------------------------------------------------------------
+
+    async def async_sync(self) -> None:
+        """Tell the engine what this facility is to be. Calls that come together are one."""
+        self._changed = True
+        async with self._sync_lock:
+            if not self._changed:
+                return
+            self._changed = False
+            try:
+                await self.hub.client.put_facility(facility_config(self.entry))
+            except EngineAwayError:
+                LOGGER.debug("The engine is away; it is told of %s when it is back", self.entry.title)
+            except EngineError as error:
+                LOGGER.error("The engine does not take the facility %s: %s", self.entry.title, error)

@@ -1,0 +1,52 @@
+"""A download that helps without giving anything away: no password, address, serial number or name of a person."""
+
+from typing import Any
+
+from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
+from homeassistant.core import HomeAssistant
+from yarl import URL
+
+from .const import CONF_ARCHIVE_ID
+from .coordinator import FacilityConfigEntry
+
+_REDACT = {
+    CONF_ARCHIVE_ID,
+    CONF_PASSWORD,
+    CONF_USERNAME,
+    "host",
+    "mac",
+    "onvif_host",
+    "path",
+    "port",
+    "profile",
+    "serial",
+    "user",
+}
+
+
+async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: FacilityConfigEntry) -> dict[str, Any]:
+    """Everything known of a facility, redacted."""
+    coordinator = entry.runtime_data
+    hub = coordinator.hub
+    states = coordinator.known()
+    cameras = [
+        {
+            "id": camera_id,
+            "config": {**async_redact_data(dict(camera.data), _REDACT), CONF_URL: _redact_url(camera.data[CONF_URL])},
+            "state": async_redact_data(dict(states[camera_id]), _REDACT) if camera_id in states else None,
+        }
+        for camera_id, camera in coordinator.cameras().items()
+    ]
+    return {
+        "engine": {"connected": hub.connected, "starts": hub.starts, "info": hub.info},
+        "facility": async_redact_data(dict(entry.data), _REDACT),
+        "footage": coordinator.facility,
+        "cameras": cameras,
+    }
+
+
+def _redact_url(url: str) -> str:
+    """Scheme and path tell what kind of camera it is; host, port and query are nobody's business."""
+    found = URL(url)
+    return f"{found.scheme}://**REDACTED**{found.path}{'?**REDACTED**' if found.query_string else ''}"

@@ -1,0 +1,197 @@
+"""Speaks with the engine: its HTTP/JSON over a Unix socket, typed.
+
+Every call is bounded in time and size. A call that fails raises `EngineError`, or `EngineAwayError` where nothing
+answers; neither ever holds a password.
+"""
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+
+from .engine.api import (
+    CameraState,
+    EngineInfo,
+    Event,
+    FacilityConfig,
+    FacilityState,
+    ProbeRequest,
+    ProbeResult,
+    Segment,
+    Span,
+)
+
+#: A line of the event stream holds every camera of the hub: 1,000 cameras are about 0.6 MiB.
+_LINE_BYTES = 8 << 20
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+#: The engine gives a probe 15 s.
+_PROBE_TIMEOUT = aiohttp.ClientTimeout(total=20)
+#: The engine tells figures every 10 s; three of them missing means that it hangs.
+SILENCE_S = 30.0
+
+
+class EngineError(Exception):
+    """The engine answered that it cannot. `status` is its HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class EngineAwayError(EngineError):
+    """Nothing answers on the engine's socket, or not in time."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, message)
+
+
+class EngineClient:
+    """One connection pool to the engine's socket. Close it when done."""
+
+    def __init__(self, socket: Path) -> None:
+        """Nothing is opened before the first call. Must be made in the event loop."""
+        self._session = aiohttp.ClientSession(
+            base_url="http://engine",
+            connector=aiohttp.UnixConnector(path=str(socket), limit=32),
+            timeout=_TIMEOUT,
+            read_bufsize=_LINE_BYTES,
+        )
+
+    def _open(self) -> aiohttp.ClientSession:
+        """The connections. Raises `EngineAwayError` once they were closed: Home Assistant stops."""
+        if self._session.closed:
+            raise EngineAwayError("Home Assistant stops")
+        return self._session
+
+    async def close(self) -> None:
+        """Close every connection; the engine notes that no hub is attached."""
+        await self._session.close()
+
+    async def info(self) -> EngineInfo:
+        """Who answers."""
+        return cast("EngineInfo", await self._json("GET", "/v1/info"))
+
+    async def events(self) -> AsyncIterator[Event]:
+        """What happens, from a snapshot on. Ends when the engine does; raises `EngineAwayError` if it hangs."""
+        timeout = aiohttp.ClientTimeout(sock_connect=5, sock_read=SILENCE_S)
+        try:
+            async with self._open().get("/v1/events", timeout=timeout) as response:
+                await _raise_for(response)
+                while line := await response.content.readline():
+                    yield cast("Event", json.loads(line))
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise EngineAwayError(_describe(error)) from error
+
+    async def put_facility(self, facility: FacilityConfig) -> None:
+        """Have exactly these cameras received and recorded for this facility."""
+        await self._json("PUT", f"/v1/facilities/{facility['id']}", body=facility)
+
+    async def delete_facility(self, facility_id: str) -> None:
+        """Receive its cameras no longer. Not an error if the engine does not know it."""
+        try:
+            await self._json("DELETE", f"/v1/facilities/{facility_id}")
+        except EngineError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    async def facilities(self) -> list[FacilityState]:
+        """The facilities the engine has, whether we told it now or before."""
+        answer = await self._json("GET", "/v1/facilities")
+        return cast("list[FacilityState]", answer["facilities"])
+
+    async def cameras(self) -> list[CameraState]:
+        """Every camera of every facility."""
+        answer = await self._json("GET", "/v1/cameras")
+        return cast("list[CameraState]", answer["cameras"])
+
+    async def retry(self, camera_id: str) -> None:
+        """Connect to the camera now."""
+        await self._json("POST", f"/v1/cameras/{camera_id}/retry")
+
+    async def still(self, camera_id: str, width: int | None, height: int | None) -> tuple[bytes, int] | None:
+        """The newest picture as JPEG, fitted into width × height, and when it was taken. None where there is none."""
+        size = {name: str(value) for name, value in (("width", width), ("height", height)) if value}
+        try:
+            async with self._open().get(f"/v1/cameras/{camera_id}/still", params=size) as response:
+                if response.status == HTTPStatus.NOT_FOUND:
+                    return None
+                await _raise_for(response)
+                return await response.read(), int(response.headers.get("X-Taken", "0"))
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise EngineAwayError(_describe(error)) from error
+
+    async def spans(self, camera_id: str, start: int, end: int) -> list[Span]:
+        """Footage between two times, joined where it has no gap."""
+        answer = await self._json("GET", f"/v1/cameras/{camera_id}/spans", start=start, end=end)
+        return cast("list[Span]", answer["spans"])
+
+    async def segments(self, camera_id: str, start: int, end: int) -> list[Segment]:
+        """Files of footage that overlap the time, oldest first."""
+        answer = await self._json("GET", f"/v1/cameras/{camera_id}/segments", start=start, end=end)
+        return cast("list[Segment]", answer["segments"])
+
+    async def segment(self, camera_id: str, segment_id: int) -> Segment:
+        """One file of a camera's footage."""
+        return cast("Segment", await self._json("GET", f"/v1/cameras/{camera_id}/segments/{segment_id}"))
+
+    async def playlist(self, camera_id: str, start: int, end: int) -> bytes:
+        """An HLS media playlist of the footage between two times, with relative URIs."""
+        return await self._bytes(f"/v1/cameras/{camera_id}/playlist", start=start, end=end)
+
+    async def format(self, camera_id: str, format_id: int) -> bytes:
+        """The init segment of a format."""
+        return await self._bytes(f"/v1/cameras/{camera_id}/formats/{format_id}")
+
+    async def probe(self, request: ProbeRequest) -> ProbeResult:
+        """Connect to a camera once, as recording would."""
+        answer = await self._json("POST", "/v1/probe", body=request, timeout=_PROBE_TIMEOUT)
+        return cast("ProbeResult", answer)
+
+    async def flush(self) -> None:
+        """Have everything received written and fsynced."""
+        await self._json("POST", "/v1/flush")
+
+    async def leave(self) -> None:
+        """Have the engine finish what it writes and end."""
+        await self._json("POST", "/v1/leave")
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: FacilityConfig | ProbeRequest | None = None,
+        timeout: aiohttp.ClientTimeout = _TIMEOUT,
+        **query: int,
+    ) -> dict[str, Any]:
+        try:
+            async with self._open().request(method, path, json=body, params=query, timeout=timeout) as response:
+                await _raise_for(response)
+                if response.content_type != "application/json":
+                    return {}
+                return cast("dict[str, Any]", await response.json())
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise EngineAwayError(_describe(error)) from error
+
+    async def _bytes(self, path: str, **query: int) -> bytes:
+        try:
+            async with self._open().get(path, params=query) as response:
+                await _raise_for(response)
+                return await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise EngineAwayError(_describe(error)) from error
+
+
+async def _raise_for(response: aiohttp.ClientResponse) -> None:
+    """Raise what the engine says is wrong."""
+    if response.status < HTTPStatus.BAD_REQUEST:
+        return
+    answer = (await response.content.read(4096)).decode(errors="replace")
+    raise EngineError(response.status, f"engine answered {response.status}: {answer}")
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

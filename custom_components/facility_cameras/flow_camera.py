@@ -1,0 +1,339 @@
+"""The flow of a camera: an address is tried at once, what it sends is shown, and only then it is saved.
+
+A user name or password inside an address is taken out of it: addresses are shown, and kept without them.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.const import CONF_ADDRESS, CONF_NAME, CONF_PASSWORD, CONF_URL, CONF_USERNAME
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+)
+import voluptuous as vol
+from yarl import URL
+
+from . import wording
+from .camera_device import CameraDevice, address_key
+from .const import CONF_AUDIO, CONF_DEVICE, CONF_RECORD, CONF_ZONE, DOMAIN, SUBENTRY_CAMERA, ZONES
+from .engine.api import Cause, ProbeResult
+from .engine_client import EngineError
+from .flow_facility import PASSWORD, USERNAME
+from .hub import HUB
+from .onvif_camera import Device, OnvifError, Profile, read_device
+from .views import picture_url
+
+CONF_PROFILE = "profile"
+
+#: A sentence about an error may name any of these; the frontend wants every one of them at hand.
+_NOTHING = {
+    **wording.problem_placeholders(None),
+    **dict.fromkeys(("reason", "attempts", "camera", "facility", "name"), ""),
+}
+_ADDRESS = vol.Schema(
+    {
+        vol.Required(CONF_ADDRESS): TextSelector(),
+        vol.Optional(CONF_USERNAME): USERNAME,
+        vol.Optional(CONF_PASSWORD): PASSWORD,
+    }
+)
+_SETTINGS = vol.Schema(
+    {
+        vol.Required(CONF_NAME): TextSelector(),
+        vol.Required(CONF_ZONE, default="other"): SelectSelector(
+            SelectSelectorConfig(options=ZONES, translation_key="zone", mode=SelectSelectorMode.DROPDOWN)
+        ),
+        vol.Required(CONF_AUDIO, default=False): BooleanSelector(),
+    }
+)
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """The camera that is being added or changed, as far as it is known."""
+
+    address: str = ""
+    url: str = ""
+    #: Its own log-in; None: the facility's.
+    login: tuple[str, str] | None = None
+    device: CameraDevice = field(default_factory=CameraDevice)
+    unique_id: str = ""
+    name: str = ""
+    onvif: Device | None = None
+    seen: ProbeResult | None = None
+
+
+class CameraFlow(ConfigSubentryFlow):
+    """Adds or changes one camera."""
+
+    def __init__(self) -> None:
+        """Begin with nothing given."""
+        self._camera = _Candidate()
+        self._placeholders = dict(_NOTHING)
+
+    # --- add -------------------------------------------------------------------------------------------
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Address and log-in of a new camera."""
+        return await self._async_address("user", user_input, {})
+
+    # --- change ------------------------------------------------------------------------------------------
+
+    async def async_step_reconfigure(self, _user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Change how it is reached, or only what it is called."""
+        camera = self._get_reconfigure_subentry()
+        return self.async_show_menu(
+            step_id="reconfigure",
+            menu_options=["connection", "settings"],
+            description_placeholders={"camera": camera.title},
+        )
+
+    async def async_step_connection(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Another address or log-in of a known camera. An empty password leaves it as it is."""
+        camera = self._get_reconfigure_subentry()
+        self._camera.name = camera.title
+        known = CameraDevice.of(camera.data)
+        address = camera.data[CONF_URL]
+        if known.onvif_host:
+            host = f"[{known.onvif_host}]" if ":" in known.onvif_host else known.onvif_host
+            address = f"{host}:{known.onvif_port}"
+        suggested = {CONF_ADDRESS: address, CONF_USERNAME: camera.data.get(CONF_USERNAME, "")}
+        return await self._async_address("connection", user_input, suggested)
+
+    async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Name, place and sound; the camera itself is not asked."""
+        camera = self._get_reconfigure_subentry()
+        if user_input is not None and user_input[CONF_NAME].strip():
+            return self.async_update_and_abort(
+                self._get_entry(),
+                camera,
+                title=user_input[CONF_NAME].strip(),
+                data_updates={CONF_ZONE: user_input[CONF_ZONE], CONF_AUDIO: user_input[CONF_AUDIO]},
+            )
+        known = user_input or {CONF_NAME: camera.title, **camera.data}
+        return self.async_show_form(
+            step_id="settings",
+            data_schema=self.add_suggested_values_to_schema(_SETTINGS, known),
+            errors={CONF_NAME: "name_missing"} if user_input is not None else {},
+        )
+
+    # --- both --------------------------------------------------------------------------------------------
+
+    async def _async_address(
+        self, step_id: str, user_input: dict[str, Any] | None, suggested: Mapping[str, Any]
+    ) -> SubentryFlowResult:
+        """Take an address and try it: through ONVIF, or as the RTSP address that it is."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            suggested = {key: value for key, value in user_input.items() if key != CONF_PASSWORD}
+            if error := self._take_address(user_input):
+                errors["base"] = error
+            elif self._camera.url:
+                if not (error := await self._async_try()):
+                    return await self.async_step_confirm()
+                errors["base"] = error
+            elif not (error := await self._async_read_onvif()):
+                return await self.async_step_profile()
+            else:
+                errors["base"] = error
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(_ADDRESS, suggested),
+            errors=errors,
+            description_placeholders={**self._placeholders, "name": self._camera.name},
+        )
+
+    def _take_address(self, user_input: dict[str, Any]) -> str | None:
+        """Take what was typed apart. Returns the error, if there is one."""
+        address = user_input[CONF_ADDRESS].strip()
+        username, password = user_input.get(CONF_USERNAME, ""), user_input.get(CONF_PASSWORD, "")
+        self._placeholders = dict(_NOTHING)
+        self._camera.url, self._camera.onvif = "", None
+        if "://" in address:
+            try:
+                url = URL(address)
+                port = url.port
+            except ValueError:
+                return "address_invalid"
+            username, password = username or url.user or "", password or url.password or ""
+            address = str(url.with_user(None)) if url.host else ""
+            if not url.host or url.scheme not in ("rtsp", "http", "https") or not (port is None or 0 < port < 65536):
+                return "address_invalid"
+            if url.scheme == "rtsp":
+                self._camera.url = address
+                self._camera.device = CameraDevice()
+                self._camera.unique_id = address_key(address)
+        self._camera.address = address
+        self._camera.login = self._login(username, password)
+        return None
+
+    def _login(self, username: str, password: str) -> tuple[str, str] | None:
+        """The camera's own log-in; None where the facility's is meant."""
+        if self.source == "reconfigure":
+            known = self._get_reconfigure_subentry().data
+            if not password and username == known.get(CONF_USERNAME, ""):
+                return (known[CONF_USERNAME], known[CONF_PASSWORD]) if CONF_USERNAME in known else None
+        if not username and not password:
+            return None
+        return username or self._get_entry().data.get(CONF_USERNAME, ""), password
+
+    @property
+    def _credentials(self) -> tuple[str, str]:
+        if self._camera.login is not None:
+            return self._camera.login
+        data = self._get_entry().data
+        return data.get(CONF_USERNAME, ""), data.get(CONF_PASSWORD, "")
+
+    async def _async_read_onvif(self) -> str | None:
+        """Ask the camera who it is and what it offers. Returns the error, if there is one."""
+        username, password = self._credentials
+        try:
+            self._camera.onvif = await read_device(self._camera.address, username, password)
+        except OnvifError as error:
+            self._placeholders |= error.placeholders
+            return f"onvif_{error.cause.value}"
+        self._camera.name = self._camera.name or self._camera.onvif.name
+        return None
+
+    async def async_step_profile(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Choose the stream that is recorded."""
+        device = self._camera.onvif
+        assert device is not None
+        profiles = {profile.token: profile for profile in device.profiles}
+        errors: dict[str, str] = {}
+        if user_input is not None and (profile := profiles.get(user_input[CONF_PROFILE])):
+            self._take_profile(device, profile)
+            if not (error := await self._async_try()):
+                return await self.async_step_confirm()
+            errors["base"] = error
+        known = CameraDevice.of(self._get_reconfigure_subentry().data) if self.source == "reconfigure" else None
+        chosen = known.profile if known and known.profile in profiles else device.best.token
+        options = [SelectOptionDict(value=token, label=_label(profile)) for token, profile in profiles.items()]
+        schema = vol.Schema(
+            {
+                vol.Required(CONF_PROFILE, default=chosen): SelectSelector(
+                    SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST)
+                )
+            }
+        )
+        return self.async_show_form(
+            step_id="profile",
+            data_schema=schema,
+            errors=errors,
+            description_placeholders={
+                **self._placeholders,
+                "maker": device.maker or "–",
+                "model": device.model or "–",
+                "serial": device.serial or "–",
+                "mac": ", ".join(device.macs) or "–",
+                "name": device.name,
+            },
+        )
+
+    def _take_profile(self, device: Device, profile: Profile) -> None:
+        self._camera.url = profile.stream_url
+        self._camera.device = CameraDevice.from_onvif(device, profile)
+        self._camera.unique_id = device.unique_id(profile) or address_key(profile.stream_url)
+
+    async def _async_try(self) -> str | None:
+        """Connect as recording will. Returns the error, if there is one."""
+        if self._known_elsewhere():
+            return "camera_known"
+        username, password = self._credentials
+        try:
+            self._camera.seen = await self.hass.data[HUB].client.probe(
+                {"url": self._camera.url, "username": username, "password": password}
+            )
+        except EngineError:
+            return "engine_away"
+        problem = self._camera.seen["problem"]
+        if problem is None:
+            return None
+        self._placeholders = {**self._placeholders, **wording.problem_placeholders(problem)}
+        try:
+            return f"cause_{Cause(problem['cause'])}"
+        except ValueError:
+            return f"cause_{Cause.CAMERA_ERROR}"
+
+    def _known_elsewhere(self) -> bool:
+        """Whether any facility has this camera already (by what it says of itself, or by its address)."""
+        own = self._get_reconfigure_subentry().subentry_id if self.source == "reconfigure" else None
+        key = address_key(self._camera.url)
+        for entry in self.hass.config_entries.async_entries(DOMAIN):
+            for camera in entry.get_subentries_of_type(SUBENTRY_CAMERA):
+                if camera.subentry_id == own:
+                    continue
+                if camera.unique_id == self._camera.unique_id or address_key(camera.data[CONF_URL]) == key:
+                    self._placeholders |= {"camera": camera.title, "facility": entry.title}
+                    return True
+        return False
+
+    async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Show what came, ask what it is called, save."""
+        if user_input is not None and (name := user_input[CONF_NAME].strip()):
+            return self._save(name, user_input)
+        suggested: dict[str, Any] = {CONF_NAME: self._camera.name}
+        if self.source == "reconfigure":
+            camera = self._get_reconfigure_subentry()
+            suggested = {CONF_NAME: camera.title, **camera.data}
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=self.add_suggested_values_to_schema(_SETTINGS, user_input or suggested),
+            errors={CONF_NAME: "name_missing"} if user_input is not None else {},
+            description_placeholders=self._seen(),
+        )
+
+    def _seen(self) -> dict[str, str]:
+        """What was received, in words, and the picture as an address that ends in some minutes."""
+        seen = self._camera.seen
+        received = seen["format"] if seen else None
+        picture = ""
+        if seen and (encoded := seen.get("picture")):
+            try:
+                token = self.hass.data[HUB].pictures.add(base64.b64decode(encoded, validate=True))
+                picture = f"![]({picture_url(token)})"
+            except binascii.Error:
+                picture = ""
+        return {
+            "codec": {"h264": "H.264", "h265": "H.265"}.get(received["video"], received["video"]) if received else "–",
+            "size": f"{received['width']} × {received['height']}" if received else "–",
+            "fps": f"{seen.get('fps', 0):.0f}" if seen else "–",
+            "sound": (received["audio"] or "–").upper() if received else "–",
+            "picture": picture,
+            "url": self._camera.url,
+        }
+
+    def _save(self, name: str, user_input: dict[str, Any]) -> SubentryFlowResult:
+        data: dict[str, Any] = {
+            CONF_URL: self._camera.url,
+            CONF_AUDIO: user_input[CONF_AUDIO],
+            CONF_RECORD: True,
+            CONF_ZONE: user_input[CONF_ZONE],
+            CONF_DEVICE: self._camera.device.as_data(),
+        }
+        if self._camera.login is not None:
+            data[CONF_USERNAME], data[CONF_PASSWORD] = self._camera.login
+        if self.source != "reconfigure":
+            return self.async_create_entry(title=name, data=data, unique_id=self._camera.unique_id)
+        entry: ConfigEntry = self._get_entry()
+        camera = self._get_reconfigure_subentry()
+        data[CONF_RECORD] = camera.data[CONF_RECORD]
+        return self.async_update_and_abort(entry, camera, title=name, data=data, unique_id=self._camera.unique_id)
+
+
+def _label(profile: Profile) -> str:
+    """What a stream is, as far as the camera tells: "main · H.264 · 1920 × 1080 · 25 fps"."""
+    codec = {"h264": "H.264", "h265": "H.265", "jpeg": "MJPEG", "mpeg4": "MPEG-4"}.get(profile.codec, profile.codec)
+    size = f"{profile.width} × {profile.height}" if profile.width and profile.height else ""
+    rate = f"{profile.fps:g} fps" if profile.fps else ""
+    bits = f"{profile.bitrate_kbps / 1000:g} Mbit/s" if profile.bitrate_kbps else ""
+    return " · ".join(part for part in (profile.name or profile.token, codec, size, rate, bits) if part)

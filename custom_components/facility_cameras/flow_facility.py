@@ -1,0 +1,104 @@
+"""The forms of a facility: its name and passwords, and where its footage lies."""
+
+from typing import Any
+
+from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+import voluptuous as vol
+
+from . import wording
+from .const import (
+    CONF_ARCHIVE,
+    CONF_DAYS_TO_KEEP,
+    CONF_PLANNED_CAMERAS,
+    DEFAULT_DAYS_TO_KEEP,
+    DEFAULT_PLANNED_CAMERAS,
+)
+from .volumes import Judgement, Refusal, Volume, find_volumes, judge, within
+
+PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
+USERNAME = TextSelector(TextSelectorConfig(autocomplete="off"))
+_CAMERAS = NumberSelector(NumberSelectorConfig(min=1, max=500, step=1, mode=NumberSelectorMode.BOX))
+
+
+def facility_schema() -> vol.Schema:
+    """Name, how many cameras, and the log-in that most of them share."""
+    return vol.Schema(
+        {
+            vol.Required(CONF_NAME): TextSelector(),
+            vol.Required(CONF_PLANNED_CAMERAS, default=DEFAULT_PLANNED_CAMERAS): _CAMERAS,
+            vol.Optional(CONF_USERNAME): USERNAME,
+            vol.Optional(CONF_PASSWORD): PASSWORD,
+        }
+    )
+
+
+def footage_schema(hass: HomeAssistant, volumes: list[Volume], cameras: int) -> vol.Schema:
+    """The folder, chosen from the volumes found or typed, and days to keep."""
+    options = [SelectOptionDict(value=volume.folder, label=_label(hass, volume, cameras)) for volume in volumes]
+    folder = SelectSelector(SelectSelectorConfig(options=options, custom_value=True, mode=SelectSelectorMode.DROPDOWN))
+    days = NumberSelector(
+        NumberSelectorConfig(
+            min=1, max=3650, step=1, mode=NumberSelectorMode.BOX, unit_of_measurement=wording.words(hass, "days")
+        )
+    )
+    required = vol.Required(CONF_ARCHIVE, default=volumes[0].folder) if volumes else vol.Required(CONF_ARCHIVE)
+    return vol.Schema({required: folder, vol.Required(CONF_DAYS_TO_KEEP, default=DEFAULT_DAYS_TO_KEEP): days})
+
+
+def _label(hass: HomeAssistant, volume: Volume, cameras: int) -> str:
+    return wording.words(
+        hass,
+        "volume_label",
+        folder=volume.folder,
+        kind=wording.words(hass, f"volume_{volume.kind}"),
+        free=f"{volume.free / 1e9:,.0f}",
+        days=str(volume.days(cameras)),
+        cameras=str(cameras),
+    )
+
+
+async def async_volumes(hass: HomeAssistant) -> list[Volume]:
+    """What can be offered. Nothing, if a volume does not answer in time: a folder can still be typed."""
+    media = list(hass.config.media_dirs.values())
+    try:
+        return await within(lambda: find_volumes(hass.config.config_dir, media))
+    except OSError, TimeoutError:
+        return []
+
+
+async def async_judge(hass: HomeAssistant, folder: str) -> Judgement:
+    """What is to be said of a folder."""
+    try:
+        return await within(lambda: judge(folder.strip(), hass.config.config_dir))
+    except TimeoutError:
+        return Judgement(Refusal.NO_ANSWER)
+    except OSError:
+        return Judgement(Refusal.NOT_WRITABLE)
+
+
+def concerns(hass: HomeAssistant, judgement: Judgement, cameras: int, days: int) -> list[str]:
+    """Sentences about what should be known before footage goes into a folder."""
+    told = [wording.words(hass, concern.value) for concern in judgement.concerns]
+    if judgement.days(cameras) < days:
+        told.append(
+            wording.words(hass, "warning_days", room=str(judgement.days(cameras)), cameras=str(cameras), days=str(days))
+        )
+    return told
+
+
+def given_login(user_input: dict[str, Any]) -> dict[str, str]:
+    """User name and password as they were typed; nothing where they were left empty."""
+    return {key: user_input[key] for key in (CONF_USERNAME, CONF_PASSWORD) if user_input.get(key)}

@@ -1,0 +1,212 @@
+"""Figures of cameras and facilities."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import EntityCategory, UnitOfDataRate, UnitOfInformation
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
+
+from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
+from .engine.api import CameraState, FacilityState, Status
+from .entity import CameraOwnedEntity, FacilityEntity, async_add_for_cameras
+
+PARALLEL_UPDATES = 0
+
+type Value = str | int | float | datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraSensorDescription(SensorEntityDescription):
+    """A figure of one camera."""
+
+    value: Callable[[CameraState], Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FacilitySensorDescription(SensorEntityDescription):
+    """A figure of a facility."""
+
+    value: Callable[[FacilityCoordinator], Value]
+
+
+#: Sizes are told in steps: every state is a row in the recorder.
+_SIZE_STEP = 100_000_000
+
+
+def moment(microseconds: int | None) -> datetime | None:
+    """A time of the engine's, to the second."""
+    return None if microseconds is None else dt_util.utc_from_timestamp(microseconds // 1_000_000)
+
+
+def _online(facility: FacilityCoordinator) -> int | None:
+    if not facility.connected:
+        return None
+    return sum(facility.online(camera_id) for camera_id in cameras_of(facility.entry))
+
+
+def _not_recording(facility: FacilityCoordinator) -> int | None:
+    if not facility.connected:
+        return None
+    states = facility.known().values()
+    return sum(state["recording_wanted"] and not state["recording"] for state in states)
+
+
+def _bytes(state: FacilityState | None, figure: Callable[[FacilityState], int]) -> int | None:
+    if state is None or not state["total_bytes"]:
+        return None
+    return figure(state) // _SIZE_STEP * _SIZE_STEP
+
+
+CAMERA_SENSORS = (
+    CameraSensorDescription(
+        key="bitrate",
+        translation_key="bitrate",
+        device_class=SensorDeviceClass.DATA_RATE,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfDataRate.KILOBITS_PER_SECOND,
+        suggested_display_precision=0,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value=lambda camera: round(camera["bitrate_kbps"]),
+    ),
+    CameraSensorDescription(
+        key="frame_rate",
+        translation_key="frame_rate",
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement="fps",
+        suggested_display_precision=0,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value=lambda camera: round(camera["fps"], 1),
+    ),
+    CameraSensorDescription(
+        key="last_frame",
+        translation_key="last_frame",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value=lambda camera: moment(camera["last_frame"]),
+    ),
+    CameraSensorDescription(
+        key="reconnects",
+        translation_key="reconnects",
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value=lambda camera: camera["reconnects"],
+    ),
+)
+
+FACILITY_SENSORS = (
+    FacilitySensorDescription(
+        key="cameras_online",
+        translation_key="cameras_online",
+        state_class=SensorStateClass.MEASUREMENT,
+        value=_online,
+    ),
+    FacilitySensorDescription(
+        key="cameras_total",
+        translation_key="cameras_total",
+        state_class=SensorStateClass.MEASUREMENT,
+        value=lambda facility: len(cameras_of(facility.entry)),
+    ),
+    FacilitySensorDescription(
+        key="cameras_not_recording",
+        translation_key="cameras_not_recording",
+        state_class=SensorStateClass.MEASUREMENT,
+        value=_not_recording,
+    ),
+    FacilitySensorDescription(
+        key="footage",
+        translation_key="footage",
+        device_class=SensorDeviceClass.DATA_SIZE,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfInformation.BYTES,
+        suggested_unit_of_measurement=UnitOfInformation.GIGABYTES,
+        suggested_display_precision=1,
+        value=lambda facility: _bytes(facility.facility, lambda state: state["footage_bytes"]),
+    ),
+    FacilitySensorDescription(
+        key="free_space",
+        translation_key="free_space",
+        device_class=SensorDeviceClass.DATA_SIZE,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfInformation.BYTES,
+        suggested_unit_of_measurement=UnitOfInformation.GIGABYTES,
+        suggested_display_precision=1,
+        value=lambda facility: _bytes(facility.facility, lambda state: state["free_bytes"]),
+    ),
+)
+
+
+async def async_setup_entry(
+    _hass: HomeAssistant, entry: FacilityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the sensors of the facility and of each camera."""
+    async_add_entities(FacilitySensor(entry.runtime_data, description) for description in FACILITY_SENSORS)
+    async_add_for_cameras(
+        entry,
+        async_add_entities,
+        lambda coordinator, camera_id: [
+            StatusSensor(coordinator, camera_id),
+            *(CameraSensor(coordinator, camera_id, description) for description in CAMERA_SENSORS),
+        ],
+    )
+
+
+class StatusSensor(CameraOwnedEntity, SensorEntity):
+    """What is known of a camera now, as one word."""
+
+    _attr_translation_key = "status"
+    _attr_device_class = SensorDeviceClass.ENUM
+
+    def __init__(self, coordinator: FacilityCoordinator, camera_id: str) -> None:
+        """One per camera."""
+        super().__init__(coordinator, camera_id, "status")
+        self._attr_options = [status.value for status in Status]
+
+    def _take(self) -> Hashable:
+        self._attr_native_value = self.coordinator.status(self.camera_id).value
+        cause = self.coordinator.cause(self.camera_id).value
+        self._attr_extra_state_attributes = {"cause": cause}
+        return self._attr_native_value, cause
+
+
+class CameraSensor(CameraOwnedEntity, SensorEntity):
+    """A figure of one camera; unavailable while nothing is received that it could tell of."""
+
+    entity_description: CameraSensorDescription
+
+    def __init__(self, coordinator: FacilityCoordinator, camera_id: str, description: CameraSensorDescription) -> None:
+        """One per description."""
+        super().__init__(coordinator, camera_id, description.key)
+        self.entity_description = description
+
+    def _take(self) -> Hashable:
+        state = self.coordinator.camera(self.camera_id)
+        self._attr_available = state is not None
+        self._attr_native_value = self.entity_description.value(state) if state else None
+        return self._attr_available, self._attr_native_value
+
+
+class FacilitySensor(FacilityEntity, SensorEntity):
+    """A figure of the facility."""
+
+    entity_description: FacilitySensorDescription
+
+    def __init__(self, coordinator: FacilityCoordinator, description: FacilitySensorDescription) -> None:
+        """One per description."""
+        super().__init__(coordinator, coordinator.entry.entry_id, description.key)
+        self.entity_description = description
+
+    def _take(self) -> Hashable:
+        self._attr_native_value = self.entity_description.value(self.coordinator)
+        return self._attr_native_value

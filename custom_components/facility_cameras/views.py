@@ -1,0 +1,197 @@
+"""Hands out footage and pictures over HTTP.
+
+Ids from outside are mapped through the engine, never joined to a path. A playlist and what it names lie under a token
+that was given out after the user's rights were checked (`playback.py`); a file for download wants a signed address and
+checks the rights itself.
+"""
+
+from http import HTTPStatus
+from pathlib import Path
+
+from aiohttp import web
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.components.camera.const import DOMAIN as CAMERA_DOMAIN
+from homeassistant.components.http.const import KEY_HASS_USER
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.http import HomeAssistantView
+from homeassistant.util import dt as dt_util
+
+from .const import CONF_ARCHIVE, DOMAIN
+from .coordinator import cameras_of
+from .engine.api import Segment
+from .engine_client import EngineError
+from .hub import HUB, Hub
+from .playback import Playback
+
+_BASE = f"/api/{DOMAIN}"
+PLAYLIST_TYPE = "application/x-mpegURL"
+
+
+@callback
+def async_register(hass: HomeAssistant) -> None:
+    """Register every view. Routes cannot be removed, so each looks up what it needs when it is asked."""
+    for view in (PlaylistView, InitView, SegmentView, DownloadView, PictureView):
+        hass.http.register_view(view(hass))
+
+
+def playlist_url(token: str) -> str:
+    """Where a playback is played."""
+    return f"{_BASE}/playback/{token}/playlist.m3u8"
+
+
+def download_url(camera_id: str, segment_id: int) -> str:
+    """Where one file of footage is fetched; must be signed."""
+    return f"{_BASE}/segment/{camera_id}/{segment_id}.mp4"
+
+
+def picture_url(token: str) -> str:
+    """Where a picture of `PictureStore` is fetched."""
+    return f"{_BASE}/picture/{token}.jpg"
+
+
+@callback
+def may_see(hass: HomeAssistant, user: User | None, camera_id: str) -> bool:
+    """Whether a user may read a camera. No user (an automation) may."""
+    if user is None or user.is_admin:
+        return True
+    entity_id = er.async_get(hass).async_get_entity_id(CAMERA_DOMAIN, DOMAIN, f"{camera_id}_camera")
+    return entity_id is not None and user.permissions.check_entity(entity_id, POLICY_READ)
+
+
+class _View(HomeAssistantView):
+    """What all have in common."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Keep hold of Home Assistant."""
+        self._hass = hass
+
+    @property
+    def hub(self) -> Hub:
+        """The hub as it is now."""
+        return self._hass.data[HUB]
+
+    async def _file(self, segment: Segment, facility_id: str, *, name: str | None = None) -> web.StreamResponse:
+        """A file of footage, whole or in ranges; 404 if it is not (or no longer) in the facility's archive."""
+        entry = self._hass.config_entries.async_get_entry(facility_id)
+        if entry is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        path = await self._hass.async_add_executor_job(_inside, segment["path"], entry.data[CONF_ARCHIVE])
+        if path is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        headers = {"Cache-Control": "no-store", "Content-Type": "video/mp4"}
+        if name:
+            headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return web.FileResponse(path, headers=headers)
+
+
+def _inside(path: str, archive: str) -> Path | None:
+    """The file, if it is one and lies in the archive."""
+    found, root = Path(path).resolve(), Path(archive).resolve()
+    return found if found.is_relative_to(root) and found.is_file() else None
+
+
+class _PlaybackView(_View):
+    """Below a playback's token. A wrong one answers 404: 401 would count as a failed log-in of the viewer's."""
+
+    requires_auth = False
+    cors_allowed = True
+
+    def _playback(self, token: str) -> Playback:
+        if (playback := self.hub.playback.get(token)) is None:
+            raise web.HTTPNotFound
+        return playback
+
+
+class PlaylistView(_PlaybackView):
+    """The HLS media playlist of a playback."""
+
+    url = f"{_BASE}/playback/{{token}}/playlist.m3u8"
+    name = f"api:{DOMAIN}:playlist"
+
+    async def get(self, _request: web.Request, token: str) -> web.Response:
+        """Answer with the engine's."""
+        playback = self._playback(token)
+        try:
+            body = await self.hub.client.playlist(playback.camera_id, playback.start, playback.end)
+        except EngineError as error:
+            return web.Response(status=error.status)
+        return web.Response(body=body, content_type=PLAYLIST_TYPE, headers={"Cache-Control": "no-store"})
+
+
+class InitView(_PlaybackView):
+    """What a player needs before the first segment."""
+
+    url = f"{_BASE}/playback/{{token}}/init-{{format_id:[0-9]{{1,15}}}}.mp4"
+    name = f"api:{DOMAIN}:init"
+
+    async def get(self, _request: web.Request, token: str, format_id: str) -> web.Response:
+        """Answer with the engine's."""
+        playback = self._playback(token)
+        try:
+            body = await self.hub.client.format(playback.camera_id, int(format_id))
+        except EngineError as error:
+            return web.Response(status=error.status)
+        return web.Response(body=body, content_type="video/mp4")
+
+
+class SegmentView(_PlaybackView):
+    """A file of footage, in ranges."""
+
+    url = f"{_BASE}/playback/{{token}}/segment-{{segment_id:[0-9]{{1,15}}}}.mp4"
+    name = f"api:{DOMAIN}:playback_segment"
+
+    async def get(self, _request: web.Request, token: str, segment_id: str) -> web.StreamResponse:
+        """Answer with the file, if the playback covers it."""
+        playback = self._playback(token)
+        segment = playback.segments.get(int(segment_id))
+        if segment is None:
+            try:
+                segment = await self.hub.client.segment(playback.camera_id, int(segment_id))
+            except EngineError as error:
+                return web.Response(status=error.status)
+            covered = segment["start"] < playback.end and segment["end"] > playback.start
+            if not covered and not segment["open"]:
+                return web.Response(status=HTTPStatus.NOT_FOUND)
+            playback.segments[segment["id"]] = segment
+        return await self._file(segment, playback.facility_id)
+
+
+class DownloadView(_View):
+    """One file of footage as MP4, for who may see the camera."""
+
+    url = f"{_BASE}/segment/{{camera_id}}/{{segment_id:[0-9]{{1,15}}}}.mp4"
+    name = f"api:{DOMAIN}:segment"
+
+    async def get(self, request: web.Request, camera_id: str, segment_id: str) -> web.StreamResponse:
+        """Answer with the file."""
+        entries = self._hass.config_entries.async_entries(DOMAIN)
+        entry = next((entry for entry in entries if camera_id in cameras_of(entry)), None)
+        if entry is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        if not may_see(self._hass, request[KEY_HASS_USER], camera_id):
+            return web.Response(status=HTTPStatus.FORBIDDEN)
+        try:
+            segment = await self.hub.client.segment(camera_id, int(segment_id))
+        except EngineError as error:
+            return web.Response(status=error.status)
+        begun = dt_util.as_local(dt_util.utc_from_timestamp(segment["start"] / 1_000_000))
+        camera = "".join(
+            sign if sign.isascii() and sign.isalnum() else "_" for sign in cameras_of(entry)[camera_id].title
+        )
+        return await self._file(segment, entry.entry_id, name=f"{camera}_{begun:%Y%m%d_%H%M%S}.mp4")
+
+
+class PictureView(_View):
+    """A picture that one person was shown the address of."""
+
+    requires_auth = False
+    url = f"{_BASE}/picture/{{token}}.jpg"
+    name = f"api:{DOMAIN}:picture"
+
+    async def get(self, _request: web.Request, token: str) -> web.Response:
+        """Answer with the picture, for a few minutes."""
+        if (jpeg := self.hub.pictures.get(token)) is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})

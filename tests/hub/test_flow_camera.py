@@ -1,0 +1,200 @@
+"""A camera is tried before it is saved, told what is wrong in its own words, shown, and never saved twice."""
+
+from collections.abc import Callable
+import re
+import socket
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from tests.hub.stage import SimulatedCamera, Simulator, camera_id, state, until, until_online
+
+type Make = Callable[..., MockConfigEntry]
+
+
+@pytest.fixture
+async def facility(home: HomeAssistant, make_facility: Make) -> MockConfigEntry:
+    """A facility without cameras, running."""
+    entry = make_facility("Trạm 1", {})
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    return entry
+
+
+async def begin(home: HomeAssistant, entry: MockConfigEntry, **given: str) -> Any:
+    flow = await home.config_entries.subentries.async_init((entry.entry_id, "camera"), context={"source": SOURCE_USER})
+    assert flow["step_id"] == "user"
+    return await home.config_entries.subentries.async_configure(flow["flow_id"], given)
+
+
+async def confirm(home: HomeAssistant, flow: Any, name: str = "Cổng chính") -> Any:
+    assert flow["type"] is FlowResultType.FORM, flow
+    assert flow["step_id"] == "confirm", flow.get("errors")
+    return await home.config_entries.subentries.async_configure(
+        flow["flow_id"], {"name": name, "zone": "gate", "audio": False}
+    )
+
+
+async def test_an_rtsp_address_with_a_log_in_inside(
+    home: HomeAssistant,
+    facility: MockConfigEntry,
+    simulator: Simulator,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    gate = simulator.cameras["Gate"]
+    client = await hass_client_no_auth()
+    address = gate.url.replace("rtsp://", f"rtsp://{gate.login['username']}:{gate.login['password']}@")
+    flow = await begin(home, facility, address=address)
+    told = flow["description_placeholders"]
+    assert told["codec"] == "H.264"
+    assert told["size"] == "640 × 360"
+    assert gate.login["password"] not in str(told)
+    picture = re.search(r"\((/api/facility_cameras/picture/.+)\)", told["picture"])
+    assert picture, "what the camera sees is shown"
+    answer = await client.get(picture.group(1))
+    assert answer.status == 200
+    assert (await answer.read())[:2] == b"\xff\xd8"
+    assert (await client.get("/api/facility_cameras/picture/guessed.jpg")).status == 404
+
+    result = await confirm(home, flow)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await home.async_block_till_done()
+    camera = facility.subentries[camera_id(facility, "Cổng chính")]
+    assert camera.data["url"] == gate.url
+    assert camera.data["password"] == gate.login["password"]
+    await until_online(home, facility, "Cổng chính")
+    assert home.states.get("camera.cong_chinh") is not None
+
+
+async def test_the_facilitys_log_in_is_used_and_not_copied(
+    home: HomeAssistant, facility: MockConfigEntry, simulator: Simulator
+) -> None:
+    gate = simulator.cameras["Gate"]
+    home.config_entries.async_update_entry(facility, data={**facility.data, **gate.login})
+    result = await confirm(home, await begin(home, facility, address=gate.url))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert "password" not in facility.subentries[camera_id(facility, "Cổng chính")].data
+
+
+def closed_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _wrong_password(camera: SimulatedCamera) -> dict[str, str]:
+    return {"address": camera.url, "username": "admin", "password": "wrong"}
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (lambda camera: {"address": f"rtsp://127.0.0.1:{closed_port()}/main"}, "cause_connection_refused"),
+        (lambda camera: {"address": "rtsp://no-such-camera.invalid/main"}, "cause_name_not_found"),
+        (_wrong_password, "cause_password_wrong"),
+        (lambda camera: {"address": camera.url}, "cause_password_missing"),
+        (lambda camera: {"address": camera.url.replace("/main", "/nowhere"), **camera.login}, "cause_path_not_found"),
+        (lambda camera: {"address": "rtsp://"}, "address_invalid"),
+        (lambda camera: {"address": "rtsp://127.0.0.1:99999/main"}, "address_invalid"),
+        (lambda camera: {"address": "ftp://127.0.0.1/main"}, "address_invalid"),
+        (lambda camera: {"address": f"127.0.0.1:{closed_port()}", **camera.login}, "onvif_connection_refused"),
+    ],
+)
+async def test_each_mistake_has_its_own_sentence(
+    home: HomeAssistant,
+    facility: MockConfigEntry,
+    simulator: Simulator,
+    given: Callable[[SimulatedCamera], dict[str, str]],
+    error: str,
+) -> None:
+    flow = await begin(home, facility, **given(simulator.cameras["Gate"]))
+    assert flow["type"] is FlowResultType.FORM
+    assert flow["errors"] == {"base": error}
+    # Corrected in the same form, it goes on.
+    gate = simulator.cameras["Gate"]
+    flow = await home.config_entries.subentries.async_configure(flow["flow_id"], {"address": gate.url, **gate.login})
+    assert flow["step_id"] == "confirm"
+
+
+async def test_a_service_that_is_no_camera(
+    home: HomeAssistant, facility: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    client = await hass_client_no_auth()
+    flow = await begin(home, facility, address=f"rtsp://127.0.0.1:{client.server.port}/main")
+    assert flow["errors"]["base"] in ("cause_not_rtsp", "cause_bad_answer", "cause_camera_error")
+
+
+async def test_nothing_is_saved_twice(home: HomeAssistant, make_facility: Make, simulator: Simulator) -> None:
+    gate = simulator.cameras["Gate"]
+    first = make_facility("Trạm 1", {"Cổng": gate})
+    second = make_facility("Trạm 2", {})
+    assert await home.config_entries.async_setup(first.entry_id)
+    await home.async_block_till_done()
+    flow = await begin(home, second, address=gate.url, **gate.login)
+    assert flow["errors"] == {"base": "camera_known"}
+    assert flow["description_placeholders"]["camera"] == "Cổng"
+    assert flow["description_placeholders"]["facility"] == "Trạm 1"
+
+
+async def change(home: HomeAssistant, entry: MockConfigEntry, camera: str, step: str) -> Any:
+    flow = await home.config_entries.subentries.async_init(
+        (entry.entry_id, "camera"), context={"source": SOURCE_RECONFIGURE, "subentry_id": camera}
+    )
+    assert flow["type"] is FlowResultType.MENU
+    return await home.config_entries.subentries.async_configure(flow["flow_id"], {"next_step_id": step})
+
+
+async def test_settings_change_without_asking_the_camera(
+    home: HomeAssistant, make_facility: Make, simulator: Simulator
+) -> None:
+    entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"]})
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    await until_online(home, entry, "Gate")
+    gate = camera_id(entry, "Gate")
+    flow = await change(home, entry, gate, "settings")
+    result = await home.config_entries.subentries.async_configure(
+        flow["flow_id"], {"name": "Cổng sau", "zone": "yard", "audio": False}
+    )
+    assert result["type"] is FlowResultType.ABORT
+    await home.async_block_till_done()
+    shown = home.states.get(home.states.async_entity_ids("binary_sensor")[0])
+    assert shown is not None
+    assert shown.attributes["zone"] == "Yard"
+    assert shown.attributes["friendly_name"].startswith("Cổng sau")
+    assert state(home, "sensor", gate, "reconnects") == "0"
+    assert simulator.about("Gate")["sessions"] == 1
+
+
+async def test_a_changed_password_is_given_and_an_empty_one_kept(
+    home: HomeAssistant, make_facility: Make, simulator: Simulator
+) -> None:
+    gate = simulator.cameras["Gate"]
+    entry = make_facility("Trạm 1", {"Gate": gate})
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    await until_online(home, entry, "Gate")
+    key = camera_id(entry, "Gate")
+    simulator.fault("Gate", "password", password="N3w pass:/@")
+    simulator.fault("Gate", "cut")
+    await until(lambda: state(home, "sensor", key, "status") == "unauthorised", what="refused", timeout=40)
+
+    flow = await change(home, entry, key, "connection")
+    flow = await home.config_entries.subentries.async_configure(
+        flow["flow_id"], {"address": gate.url, "username": gate.login["username"]}
+    )
+    assert flow["errors"] == {"base": "cause_password_wrong"}, "the one that is stored was tried"
+    flow = await home.config_entries.subentries.async_configure(
+        flow["flow_id"], {"address": gate.url, "username": gate.login["username"], "password": "N3w pass:/@"}
+    )
+    result = await confirm(home, flow, "Gate")
+    assert result["type"] is FlowResultType.ABORT
+    await home.async_block_till_done()
+    assert entry.subentries[key].data["password"] == "N3w pass:/@"
+    await until_online(home, entry, "Gate")
