@@ -77,7 +77,7 @@ def make_clip(
     samples: list[Sample] = []
     sets: dict[int, tuple[bytes, ...]] = {}
     for index, (pts, key, data) in enumerate(packets):
-        parts: list[bytes | memoryview] = []
+        parts: list[bytes] = []
         disposable = False
         for nal in (piece for piece in _START_CODE.split(data) if piece):
             kind = nal[0] & 0x1F if codec == "h264" else nal[0] >> 1 & 0x3F
@@ -85,7 +85,7 @@ def make_clip(
                 if nal not in sets.get(kind, ()):
                     sets[kind] = (*sets.get(kind, ()), nal)
             elif kind != (9 if codec == "h264" else 35):
-                parts += (len(nal).to_bytes(4), memoryview(nal))
+                parts += (len(nal).to_bytes(4), nal)
                 disposable |= codec == "h265" and kind in (8, 9)
         samples.append(
             Sample(

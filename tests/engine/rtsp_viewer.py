@@ -48,6 +48,8 @@ class RtspViewer:
         self.writer = writer
         self.packets: list[Packet] = []
         self.reports: list[bytes] = []
+        #: Pictures that came whole, on channel 0.
+        self.whole = 0
         self.port = port
         self.cseq = 0
 
@@ -103,6 +105,7 @@ class RtspViewer:
         )
         assert data[0] == 0x80
         self.packets.append(packet)
+        self.whole += int(packet.marker and packet.channel == 0)
         return packet
 
     async def _answer(self, first: bytes) -> Answer:
@@ -123,10 +126,14 @@ class RtspViewer:
 
     async def until_pictures(self, count: int) -> list[Picture]:
         """Wait until so many pictures have come on channel 0."""
-        async with asyncio.timeout(PATIENCE_S):
-            while len([packet for packet in self.packets if packet.channel == 0 and packet.marker]) < count:
-                await self.item()
+        await self.until_whole(count)
         return pictures(self.packets)[:count]
+
+    async def until_whole(self, count: int) -> None:
+        """The same, without putting them together."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.whole < count:
+                await self.item()
 
     async def until_closed(self) -> None:
         """Wait for the end of the connection."""

@@ -224,8 +224,8 @@ def record(
     fragments = []
     for group in cut[groups]:
         made = maker.build(list(group), [], None, start_us)
-        file += made.data
-        fragments.append(Fragment(len(made.data), (made.end - made.first) * SECOND // 90_000, made.key))
+        file += b"".join(made.parts)
+        fragments.append(Fragment(made.size, (made.end - made.first) * SECOND // 90_000, made.key))
     end_us = start_us + sum(fragment.duration_us for fragment in fragments)
     return PlaySegment(number, format_id, start_us, end_us, False, init_bytes, fragments), file
 

@@ -501,7 +501,7 @@ async def test_a_viewer_that_reads_nothing_is_dropped_and_costs_the_others_nothi
         while live.feed.viewers == 2:
             live.feed.push(replace(big, time=big.time + sent * 3600))
             sent += 1
-            await good.until_pictures(20 + sent)
+            await good.until_whole(20 + sent)
     assert "too slowly" in caplog.text
     assert sent * 200_000 > viewer.WAITING_BYTES
     assert live.feed.viewers == 1

@@ -17,7 +17,7 @@ from hypothesis import given, settings, strategies as st
 import numpy as np
 import pytest
 
-from custom_components.facility_cameras.engine.media import Buffer, Sample, StreamFormat
+from custom_components.facility_cameras.engine.media import Sample, StreamFormat
 from custom_components.facility_cameras.engine.picture import worker
 from custom_components.facility_cameras.engine.picture.stills import PictureError, Stills
 from tests.engine.clip_samples import Clip, make_clip, number_of, paint
@@ -107,9 +107,9 @@ async def test_fitted_into_the_asked_size(
     assert (frame.width, frame.height) == got
 
 
-async def test_parts_may_be_memoryviews_in_any_number(stills: Stills, clip: Clip) -> None:
+async def test_parts_may_be_cut_anywhere(stills: Stills, clip: Clip) -> None:
     whole = clip.key.bytes()
-    parts: list[Buffer] = [memoryview(whole)[at : at + 7] for at in range(0, len(whole), 7)]
+    parts = [whole[at : at + 7] for at in range(0, len(whole), 7)]
     jpeg = await stills.picture("one", clip.stream, replace(clip.key, parts=parts))
     assert number_of(opened(jpeg)) == 0
 

@@ -80,7 +80,7 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     supervisor = Supervisor(folder, clock)
     stills = Stills()
     restream = Restream(supervisor.feed)
-    server = Server(supervisor, stills, clock, build=build, leash_s=launch["leash_s"], leave=leaving.set)
+    server = Server(supervisor, stills, restream, clock, build=build, leash_s=launch["leash_s"], leave=leaving.set)
     supervisor.start()
     _LOGGER.info("engine %s begins with %d cameras", build, len(supervisor.cameras()))
     watching = asyncio.create_task(supervisor.watch())

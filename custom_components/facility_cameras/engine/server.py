@@ -22,6 +22,7 @@ from .clock import Clock, microseconds
 from .events import Events
 from .picture.stills import PictureError, Stills
 from .probe import probe
+from .restream import Restream
 from .supervisor import Supervisor
 
 FIGURES_S = 10.0
@@ -75,6 +76,7 @@ class Server:
         self,
         supervisor: Supervisor,
         stills: Stills,
+        restream: Restream,
         clock: Clock,
         *,
         build: str,
@@ -84,6 +86,7 @@ class Server:
         """Serve this supervisor; `leave` ends the engine."""
         self._supervisor = supervisor
         self._stills = stills
+        self._restream = restream
         self._clock = clock
         self._build = build
         self._leash_s = leash_s
@@ -105,6 +108,7 @@ class Server:
                 web.get("/v1/facilities", self._get_facilities),
                 web.put("/v1/facilities/{facility}", self._put_facility),
                 web.delete("/v1/facilities/{facility}", self._delete_facility),
+                web.put("/v1/restream", self._put_restream),
                 web.get("/v1/cameras", self._get_cameras),
                 web.post(f"{camera}/retry", self._retry),
                 web.get(f"{camera}/still", self._get_still),
@@ -216,6 +220,14 @@ class Server:
         except OSError as error:
             return _error(507, f"the list of cameras could not be saved: {error.strerror}")
         return _json({})
+
+    async def _put_restream(self, request: web.Request) -> web.Response:
+        try:
+            secret = _checked(orjson.loads(await request.read()), {"secret": str})["secret"]
+        except ValueError as error:
+            return _error(400, f"secret not understood: {error}")
+        self._restream.secret = str(secret)
+        return _json({"port": self._supervisor.restream_port})
 
     async def _get_cameras(self, _request: web.Request) -> web.Response:
         return _json({"cameras": self._supervisor.cameras()})
