@@ -30,6 +30,8 @@ class Client:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._socket:
+            await self._socket.close()
         if self._session:
             await self._session.close()
 

@@ -87,7 +87,7 @@ async def _done(session: aiohttp.ClientSession, url: str) -> set[str] | None:
 
 
 async def finish_onboarding(client: Client) -> None:
-    """Answer the rest of the welcome page, and take away what it added. Does nothing where that is done."""
+    """Answer the rest of the welcome page. Does nothing where that is done."""
     if (done := await _done(client.http, client.url)) is None:
         return
     for step in ("core_config", "analytics"):
@@ -96,6 +96,10 @@ async def finish_onboarding(client: Client) -> None:
     if "integration" not in done:
         page = f"{client.url}/"
         await client.post("/api/onboarding/integration", {"client_id": page, "redirect_uri": f"{page}?auth_callback=1"})
+
+
+async def tidy_up(client: Client) -> None:
+    """Take away what the welcome page added, some seconds after it was answered."""
     for entry in await client.get("/api/config/config_entries/entry"):
         if entry["domain"] in _UNWANTED:
             await client.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")

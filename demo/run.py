@@ -113,6 +113,7 @@ async def demo(options: Options) -> list[Finding]:
                 say(f"Setting up {len(site.facilities())} facilities and {len(site.cameras)} cameras …")
                 await set_up(client, site, folder.footage)
                 cameras = await _ready(client, site, folder, home_assistant, simulator)
+                await login.tidy_up(client)
                 say("")
                 say(table(cameras, await engine.cameras(folder.config)))
                 say("")
@@ -155,8 +156,10 @@ async def _home_assistant(home_assistant: HomeAssistant) -> AsyncIterator[None]:
     say("Starting Home Assistant …")
     home_assistant.prepare()
     async with home_assistant.running():
-        yield
-        say("Ending …")
+        try:
+            yield
+        finally:
+            say("Ending …")
 
 
 async def _answers(url: str) -> bool:

@@ -29,7 +29,6 @@ class FacilityCamera(CameraOwnedEntity, Camera):
     """One camera. Unavailable while it is offline; recording means that a fragment landed, not that it was wanted."""
 
     _attr_name = None
-    _attr_translation_key = "camera"
     _attr_supported_features = CameraEntityFeature.STREAM
     #: The engine has a new picture once per group of pictures: asking more often shows the same.
     _attr_frame_interval = 2.0

@@ -170,13 +170,14 @@ class FacilityDashboard(LovelaceConfig):
 
     def _heading(self, facility: FacilityCoordinator) -> list[dict[str, Any]]:
         owner = facility.entry.entry_id
-        badges = [
+        badges: list[dict[str, Any]] = [
             {"type": "entity", "entity": entity_id, "show_icon": True, "show_state": True}
-            for key in ("cameras_online", "cameras_total", "cameras_not_recording", "free_space")
+            for key in ("cameras_online", "cameras_not_recording", "free_space")
             if (entity_id := self._entity(SENSOR, owner, key))
         ]
+        title = self._words("dashboard_facility", facility=facility.entry.title, count=str(len(facility.cameras())))
         cards: list[dict[str, Any]] = [
-            {"type": "heading", "heading": facility.entry.title, "icon": "mdi:hospital-building", "badges": badges}
+            {"type": "heading", "heading": title, "icon": "mdi:hospital-building", "badges": badges}
         ]
         if not facility.cameras():
             cards.append({"type": "markdown", "content": self._words("dashboard_no_cameras")})

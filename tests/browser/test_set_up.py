@@ -69,5 +69,5 @@ async def _choose(dialog: Locator, folder: str) -> None:
     await dialog.locator("ha-picker-field").click(timeout=_WAIT)
     search = dialog.locator("ha-picker-combo-box input")
     await search.fill(folder)
-    await search.press("Enter")
+    await dialog.locator("ha-picker-combo-box ha-combo-box-item").filter(has_text=folder).first.click(timeout=_WAIT)
     await expect(dialog.locator("ha-picker-field")).to_contain_text(folder)

@@ -115,7 +115,7 @@ async def test_dashboard_builds_itself(
     (view,) = (await ask("lovelace/config", url_path="facility-cameras"))["views"]
     (section,) = view["sections"]
     heading, *cards = section["cards"]
-    assert heading["heading"] == "Trạm 1"
+    assert heading["heading"] == "Trạm 1 · cameras: 2"
     assert len(cards) == 2
     gate, lobby = camera_id(entry, "Gate"), camera_id(entry, "Lobby")
     text = json.dumps(view)

@@ -4,8 +4,9 @@
 library (zeep, lxml, its WSDL files) is imported and loaded in a thread by the first call.
 """
 
-from .device import USUAL_PORTS, Device, Profile, read_device
+from .device import Device, Profile
 from .errors import OnvifCause, OnvifError
 from .identity import Identity
+from .reading import USUAL_PORTS, read_device
 
 __all__ = ["USUAL_PORTS", "Device", "Identity", "OnvifCause", "OnvifError", "Profile", "read_device"]
