@@ -10,7 +10,7 @@ from typing import Any
 from homeassistant.helpers.entity import EntityDescription
 import pytest
 
-from .source import (
+from tests.repository.source import (
     INTEGRATION,
     called,
     calls,
