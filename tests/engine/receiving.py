@@ -11,9 +11,10 @@ import json
 from pathlib import Path
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
+import numpy as np
 
 from custom_components.facility_cameras.engine import footage
 from custom_components.facility_cameras.engine.api import CameraConfig, CameraState, Segment
@@ -28,10 +29,10 @@ VIDEO = Video(width=320, height=180, fps=FPS, kbps=200, gop=FPS, seconds=8)
 TICK = 90_000
 
 
-def spec(name: str, *, video: Video = VIDEO, audio: bool = False, **more: object) -> CameraSpec:
+def spec(name: str, *, video: Video = VIDEO, audio: bool = False, **more: Any) -> CameraSpec:
     """A small camera; all of one coding share a clip."""
     streams = (StreamSpec(video=video, audio="aac" if audio else None),)
-    return CameraSpec(**{"name": name, "scene": "tests", "streams": streams, **more})  # type: ignore[arg-type]
+    return CameraSpec(name=name, scene="tests", streams=streams, **more)
 
 
 def config(camera: CameraSpec, url: str, *, audio: bool = False) -> CameraConfig:
@@ -52,7 +53,8 @@ class Judged:
     """One camera's footage. Times in 90 kHz ticks of each file."""
 
     segments: list[Segment]
-    numbers: list[int] = field(default_factory=list)
+    #: By file: the numbers its pictures bear.
+    files: list[list[int]] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     #: By file: presentation times of its pictures.
     times: list[list[int]] = field(default_factory=list)
@@ -61,9 +63,23 @@ class Judged:
     faults: list[str] = field(default_factory=list)
 
     @property
+    def numbers(self) -> list[int]:
+        """The numbers of all files, one after the other."""
+        return [number for numbers in self.files for number in numbers]
+
+    @property
     def seconds(self) -> float:
         """What the index says."""
         return sum(segment["end"] - segment["start"] for segment in self.segments) / 1e6
+
+
+class SteppingClock(SystemClock):
+    """The machine's clock, set forward by `step` seconds."""
+
+    step = 0.0
+
+    def utc(self) -> float:
+        return super().utc() + self.step
 
 
 class Rig:
@@ -73,6 +89,7 @@ class Rig:
         self.folder = folder
         self.archive = folder / "footage"
         self.specs = {each.name: each for each in specs}
+        self.clock = SteppingClock()
         self.site = Site(self.specs.values())
         self.states: dict[str, list[CameraState]] = {name: [] for name in self.specs}
         self._configs: dict[str, CameraConfig] = {}
@@ -84,7 +101,7 @@ class Rig:
         (self.archive / MARKER).write_text(json.dumps({"id": "ours"}))
         state = self.folder / "state"
         state.mkdir(exist_ok=True)
-        supervisor = Supervisor(state, SystemClock())
+        supervisor = Supervisor(state, self.clock)
         supervisor.on_changed = lambda state: self.states.setdefault(state["id"], []).append(state)
         return supervisor
 
@@ -114,11 +131,20 @@ class Rig:
         self._watching = asyncio.create_task(self.supervisor.watch())
         self.supervisor.start()
 
-    async def watch(self, *names: str, audio: bool = False, **changed: str) -> None:
-        """Have these cameras (all unless named) recorded; `changed` replaces fields of their configuration."""
+    async def watch(self, *names: str, audio: bool = False, username: str = "", password: str | None = None) -> None:
+        """Have these cameras (all unless named) recorded, with another login if a password is given."""
         for name in names or tuple(self.specs):
-            url = self.site.camera(name).url(login=False)
-            self._configs[name] = {**config(self.specs[name], url, audio=audio), **changed}  # type: ignore[typeddict-item]
+            wanted = config(self.specs[name], self.site.camera(name).url(login=False), audio=audio)
+            if password is not None:
+                wanted["username"], wanted["password"] = username, password
+            self._configs[name] = wanted
+        await self.put()
+
+    async def watch_address(self, name: str, url: str, username: str, password: str) -> None:
+        """Have a camera recorded that is not of the site."""
+        wanted = config(CameraSpec(name=name), url)
+        wanted["username"], wanted["password"] = username, password
+        self._configs[name] = wanted
         await self.put()
 
     async def put(self) -> None:
@@ -139,6 +165,16 @@ class Rig:
         camera = self.supervisor.camera(name)
         assert camera is not None
         return camera.state()
+
+    def width(self, name: str) -> int:
+        """The width of what the camera sends; 0 if nothing came yet."""
+        stream = self.state(name)["format"]
+        return stream["width"] if stream is not None else 0
+
+    def sound(self, name: str) -> str | None:
+        """The codec of the camera's audio if it is recorded."""
+        stream = self.state(name)["format"]
+        return stream["audio"] if stream is not None else None
 
     async def until(self, condition: Callable[[], bool], seconds: float, what: str = "") -> float:
         """Wait until it holds; returns how long that took. AssertionError after `seconds`."""
@@ -187,6 +223,7 @@ def judge(archive: Path, name: str) -> Judged:
 
 def _judge_file(path: Path, judged: Judged) -> None:
     times: list[int] = []
+    judged.files.append([])
     with av.open(str(path)) as container:
         decode_times: dict[int, int] = {}
         streams = [container.streams.video[0], *container.streams.audio[:1]]
@@ -210,7 +247,7 @@ def _judge_file(path: Path, judged: Judged) -> None:
 
 
 def _take(frame: av.VideoFrame, times: list[int], judged: Judged) -> None:
-    judged.numbers.append(barcode.read(frame.to_ndarray(format="gray")))
+    judged.files[-1].append(barcode.read(frame.to_ndarray(format="gray").astype(np.uint8)))
     judged.sizes.append((frame.width, frame.height))
     assert frame.pts is not None
     times.append(frame.pts)
@@ -224,11 +261,12 @@ def assert_sound(judged: Judged, clip: int, *, fps: int = FPS, gaps: bool = Fals
     """
     assert judged.segments, "nothing was recorded"
     assert not judged.faults
-    found = barcode.check(judged.numbers[: -b_frames - 1], clip) if b_frames else barcode.check(judged.numbers, clip)
-    assert not found.duplicate, found
-    assert not found.out_of_order, found
+    for numbers in judged.files if gaps else [judged.numbers]:
+        found = barcode.check(numbers[: -b_frames - 1] if b_frames else numbers, clip)
+        assert not found.duplicate, found
+        assert not found.out_of_order, found
+        assert gaps or not found.missing, found
     if not gaps:
-        assert not found.missing, found
         pictures = len(judged.numbers) + barcode.check(judged.numbers, clip).missing
         assert abs(judged.seconds - pictures / fps) <= 1 / fps + 0.01, (judged.seconds, pictures)
     assert sum(segment["bytes"] > 0 for segment in judged.segments) == len(judged.segments)

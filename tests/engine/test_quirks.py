@@ -14,7 +14,7 @@ import pytest_socket
 from custom_components.facility_cameras.engine.api import CameraState
 from simulator import StreamSpec
 from simulator.quirks import QUIRKS, refine
-
+from simulator.spec import VideoCodec
 from tests.engine.receiving import FPS, VIDEO, Judged, Rig, assert_sound, spec
 
 #: Seconds of footage to be recorded of each camera.
@@ -29,7 +29,7 @@ LEARNT = {"R14-fatal", "R25-all"}
 RECORDED = [name for name in QUIRKS if name not in FAULTS and name not in REFUSED]
 #: A picture's time says nothing here.
 NO_TIMES = {"P9"}
-CODECS = ("h264", "h265")
+CODECS: tuple[VideoCodec, ...] = ("h264", "h265")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def test_recorded(outcomes: dict[str, Outcome], quirk: str, codec: str) -> None:
         assert outcome.state["reconnects"] == 0, outcome.state
     assert outcome.state["recorded_s"] >= RECORDED_S - 2 * VIDEO.gop / FPS, outcome.state
     assert_sound(outcome.judged, outcome.clip, gaps=quirk in LEARNT or quirk in NO_TIMES, b_frames=outcome.b_frames)
-    if quirk not in ("R23",):
+    if quirk != "R23":
         assert outcome.sessions_left == 0, "TEARDOWN was not sent"
 
 

@@ -1,5 +1,8 @@
 """The time of a run: where pictures lie in it and where it lies in the world (DESIGN: Time)."""
 
+from collections.abc import Iterator
+import itertools
+
 from hypothesis import given, strategies as st
 import pytest
 
@@ -11,11 +14,11 @@ UTC = 1_790_000_000.0
 NOW = 5_000.0
 
 
-def pictures(count: int, *, fps: int = 25, delay: float = 0.05, drift: float = 0.0, first: int = 0):  # type: ignore[no-untyped-def]
+def pictures(count: int, *, fps: int = 25, delay: float = 0.05, drift: float = 0.0) -> Iterator[tuple[int, float]]:
     """(RTP time, time of receipt) of pictures of a steady camera; `drift`: how much faster its clock runs."""
     for number in range(count):
         due = number / fps
-        yield first + round(due * (1 + drift) * CLOCK), NOW + due + delay
+        yield round(due * (1 + drift) * CLOCK), NOW + due + delay
 
 
 def test_the_least_delayed_picture_says_when_the_run_began() -> None:
@@ -61,7 +64,7 @@ def test_p8_a_leap_is_replaced_by_arrival(by: int, fps: int) -> None:
     for number, (rtp, received) in enumerate(pictures(fps * 8, fps=fps)):
         leap = by * CLOCK if number >= fps * 4 else 0
         placed.append(timeline.place(rtp + leap, received))
-    assert all(before < after for before, after in zip(placed, placed[1:], strict=False))
+    assert all(before < after for before, after in itertools.pairwise(placed))
     assert timeline.leaps == 1
     assert placed[-1] == pytest.approx((fps * 8 - 1) / fps * CLOCK, abs=2 * CLOCK / fps)
 
@@ -69,7 +72,7 @@ def test_p8_a_leap_is_replaced_by_arrival(by: int, fps: int) -> None:
 def test_p9_pictures_with_one_time_go_by_arrival() -> None:
     timeline = Timeline(UTC - NOW)
     placed = [timeline.place(77, NOW + number / 10) for number in range(200)]
-    assert all(before < after for before, after in zip(placed, placed[1:], strict=False))
+    assert all(before < after for before, after in itertools.pairwise(placed))
     assert placed[-1] / CLOCK == pytest.approx(19.9, abs=1.5)
     assert timeline.leaps == 1
 
@@ -77,7 +80,7 @@ def test_p9_pictures_with_one_time_go_by_arrival() -> None:
 def test_p9_pairs_with_one_time_are_one_tick_apart() -> None:
     timeline = Timeline(UTC - NOW)
     placed = [timeline.place((number & ~1) * 3600, NOW + number / 25) for number in range(100)]
-    assert all(before < after for before, after in zip(placed, placed[1:], strict=False))
+    assert all(before < after for before, after in itertools.pairwise(placed))
     assert timeline.leaps == 0
 
 

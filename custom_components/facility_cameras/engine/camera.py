@@ -190,26 +190,29 @@ class Camera:
         if run is None or not run.pictures:
             return
         self._end_grace()
-        self._failures = 0
         self._first_picture_s = run.began - self._connecting_since
         self._set(Status.ONLINE, NO_PROBLEM)
 
     def _failed(self, error: CameraError) -> float:
         """Tell what happened; returns how long to wait, in seconds."""
-        now = self._clock.monotonic()
         _LOGGER.info("camera %s: %s", self.config["id"], error)
-        if self._status is Status.ONLINE and error.cause is Cause.CONNECTION_LOST and self._grace is None:
-            run_began = self._connecting_since
-            if now - run_began >= HEALTHY_S:
-                loop = asyncio.get_running_loop()
-                self._grace = loop.call_later(GRACE_S, self._set, error.status, error.problem)
-                return random.uniform(0.0, 0.5)  # noqa: S311  (jitter, no secret)
+        healthy = self._status is Status.ONLINE and self._clock.monotonic() - self._connecting_since >= HEALTHY_S
+        if healthy:
+            # Not at every picture: who is lost again and again is asked less often (B12).
+            self._failures = 0
+        if healthy and error.cause is Cause.CONNECTION_LOST and self._grace is None:
+            loop = asyncio.get_running_loop()
+            self._grace = loop.call_later(GRACE_S, self._set, error.status, error.problem)
+            return random.uniform(0.0, 0.5)  # noqa: S311  (jitter, no secret)
         self._end_grace()
         self._set(error.status, error.problem)
         if error.cause in (Cause.PASSWORD_WRONG, Cause.PASSWORD_MISSING):
             return self._password_wait()
         self._failures += 1
-        wait = SLOW_S.get(error.cause, BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1])
+        wait = BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
+        if error.cause is not Cause.PATH_NOT_FOUND or self._failures > len(BACK_OFF_S):
+            # A camera that starts up may not know its own path yet.
+            wait = SLOW_S.get(error.cause, wait)
         if error.cause is Cause.NO_PACKETS and self._failures == 1:
             wait = 0.5
         return wait * random.uniform(0.7, 1.0)  # noqa: S311  (jitter, no secret)

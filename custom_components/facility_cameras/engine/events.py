@@ -50,6 +50,11 @@ class Events:
             queue.put_nowait(None)
 
     @property
+    def readers(self) -> int:
+        """How many read."""
+        return len(self._readers)
+
+    @property
     def alone_s(self) -> float:
         """Seconds without any reader."""
         return 0.0 if self._readers else self._monotonic() - self._alone_since

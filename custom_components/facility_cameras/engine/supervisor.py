@@ -87,7 +87,6 @@ class Supervisor:
         try:
             await self.save()
         except OSError as error:
-            self._save_wanted.set()
             if not self._save_failed:
                 _LOGGER.warning("what is to be kept over a restart cannot be saved: %s", error)
             self._save_failed = True
@@ -95,7 +94,7 @@ class Supervisor:
             self._save_failed = False
 
     async def save(self) -> None:
-        """Put everything that lasts on the disk. Raises OSError."""
+        """Put everything that lasts on the disk. Raises OSError; `watch` then tries again."""
         async with self._saving:
             self._save_wanted.clear()
             content: saved.Saved = {
@@ -103,7 +102,12 @@ class Supervisor:
                 "restream_port": self._saved["restream_port"],
                 "logins": dict(self._logins.remembered),
             }
-            await asyncio.to_thread(saved.save, self._folder, content)
+            try:
+                await asyncio.to_thread(saved.save, self._folder, content)
+            except OSError:
+                # `watch` tries again.
+                self._save_wanted.set()
+                raise
 
     async def close(self) -> None:
         """End every session, finish every segment. What is to be saved has been, or is with `save`."""

@@ -15,7 +15,6 @@ import os
 from pathlib import Path
 import queue
 import sqlite3
-import struct
 import threading
 import time
 
@@ -328,7 +327,7 @@ class Archive:
             close_after_crash(self._index, self.root, row, self._now_us())
         except sqlite3.Error as error:
             self._failed(None, error)
-        except (OSError, struct.error) as error:
+        except OSError as error:
             # One bad file costs no recording; it is looked at again at the next start.
             _LOGGER.warning("archive %s: %s cannot be repaired: %s", self.root, row.path, error)
 

@@ -208,8 +208,9 @@ class Index:
                 "WHERE camera.uid = ? AND format.init = ?",
                 (run, start_us, start_us, path, camera, init),
             )
-        if cursor.lastrowid is None:
-            raise sqlite3.DatabaseError("segment was not taken in")
+            # Without it, `lastrowid` would be that of another insert.
+            if cursor.rowcount != 1 or cursor.lastrowid is None:
+                raise sqlite3.IntegrityError(f"camera {camera} is not in the index")
         return cursor.lastrowid
 
     def close_segment(self, number: int, closing: Closing, state: int = CLOSED) -> None:
@@ -274,8 +275,11 @@ class Index:
         return [Row(*row) for row in rows]
 
     def days(self) -> list[tuple[str, int]]:
-        """Cameras with the days their footage is kept, where known."""
-        return [(uid, kept) for uid, kept in self._query("SELECT uid, days FROM camera WHERE days IS NOT NULL")]
+        """Cameras with the days their footage is kept: where not known (a camera that was removed at once), the most
+        that are known of another.
+        """
+        rows = self._query("SELECT uid, coalesce(days, (SELECT max(days) FROM camera)) FROM camera")
+        return [(uid, kept) for uid, kept in rows if kept is not None]
 
     def init(self, number: int) -> bytes | None:
         """The init segment of a format."""

@@ -39,10 +39,13 @@ def read_fragments(path: Path, init_bytes: int) -> Found:
         while position + 8 <= size:
             file.seek(position)
             length, name = struct.unpack(">I4s", file.read(8))
+            if position == 0 and name != b"ftyp":
+                # Not what we wrote: a bad disk.
+                break
             if length < 8 or position + length > size:
                 break
-            if name == b"prft" and not found.start_us:
-                found.start_us = _utc(file.read(length - 8))
+            if name == b"prft" and length >= 24:
+                found.start_us = found.start_us or _utc(file.read(24))
             elif name == b"moof":
                 fragment = _read_moof(file.read(min(length - 8, 8 << 20)))
             elif name == b"mdat" and fragment is not None:
@@ -74,6 +77,13 @@ def _read_moof(body: bytes) -> tuple[int, int, bool] | None:
     return sum(entries[::4]), count, bool(count and entries[2] == 0x02000000)
 
 
+def _is_empty(path: Path) -> bool:
+    """Whether a file without a whole fragment has its head and the beginning of a fragment at most."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    return not head or head[4:] == b"ftyp"
+
+
 def close_after_crash(index: Index, root: Path, row: Row, now_us: int) -> None:
     """Cut, hash and close the file of a row that was left open. Raises OSError and sqlite3.Error."""
     path = root / row.path
@@ -82,12 +92,16 @@ def close_after_crash(index: Index, root: Path, row: Row, now_us: int) -> None:
     except FileNotFoundError:
         index.remove([row], "lost: the file was not there after a crash", now_us)
         return
-    if not found.fragments:
+    if not found.fragments and _is_empty(path):
         path.unlink()
         index.remove([row], "empty: nothing was written before a crash", now_us)
         return
     with path.open("r+b") as file:
-        file.truncate(found.bytes)
+        if found.fragments:
+            file.truncate(found.bytes)
+        else:
+            # Damaged from its beginning. Nothing of it can be played; it is kept as long as other footage (promise I3).
+            found.bytes = os.fstat(file.fileno()).st_size
         os.fsync(file.fileno())
         digest = hashlib.file_digest(file, "sha256").digest()
     sync_folder(path.parent)

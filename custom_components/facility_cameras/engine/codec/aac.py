@@ -11,11 +11,15 @@ _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 
 FRAME = 1024
 #: Largest frame of one packet train: 6144 bits a channel, 8 channels.
 FRAME_BYTES = 8192
+#: A configuration has two bytes, with extensions a dozen.
+CONFIG_BYTES = 64
 
 
 def parse_config(config: bytes) -> AudioFormat:
     """The format an AudioSpecificConfig describes (1.6.2.1). Raises ValueError."""
-    reader = BitReader(config[:64])
+    if len(config) > CONFIG_BYTES:
+        raise ValueError("audio configuration not usable")
+    reader = BitReader(config)
     kind = reader.bits(5)
     if kind == 31:
         kind = 32 + reader.bits(6)

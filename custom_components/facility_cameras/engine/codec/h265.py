@@ -112,6 +112,8 @@ def parse_sps(nal: bytes) -> SequenceParameters:
     if not (0 < width <= 16384 and 0 < height <= 16384):
         raise BitError("absurd picture size")
     luma_depth, chroma_depth = reader.ue() + 8, reader.ue() + 8
+    if chroma > 3 or luma_depth > 15 or chroma_depth > 15:
+        raise BitError("absurd picture format")
     try:
         aspect = _aspect(reader, sub_layers)
     except BitError:

@@ -60,6 +60,9 @@ class PictureBuilder(ABC):
         self._key = False
         self._disposable = False
         self._recovery = False
+        #: What came before is not known: a picture whose first slice does not follow is torn.
+        self._holed = True
+        self._torn = False
         #: Extended RTP time of the packet before.
         self.time = 0
         self._last_time: int | None = None
@@ -122,7 +125,7 @@ class PictureBuilder(ABC):
         self.fragment = None
         self._clear()
         self.damaged += 1
-        self.waiting = True
+        self.waiting = self._holed = True
 
     def check_bounds(self) -> None:
         """Give up a unit that never ends. Called after each read: between two reads not more than one read can come."""
@@ -201,7 +204,11 @@ class PictureBuilder(ABC):
         if self._has_slice:
             if found.first_slice and not self._interlaced:
                 self._finish()
-        elif not found.first_slice and self.time == self._last_time:
+        elif found.first_slice:
+            self._holed = False
+        elif self._holed:
+            self._torn = True
+        elif self.time == self._last_time:
             # The rest of a picture that a marker ended too early: from now on only the time ends a picture.
             self._marker_lies = True
             self.damaged += 1
@@ -235,6 +242,12 @@ class PictureBuilder(ABC):
 
     def _finish(self) -> None:
         """The picture under way is whole: hand it on if it can be decoded."""
+        if self._torn:
+            self._holed = False
+            self.damaged += 1
+            self.waiting = True
+            self._clear()
+            return
         if self._recovery and not self._key and self._since_key >= RECOVERY_AFTER:
             self._key = True
         if self._key:
@@ -284,7 +297,7 @@ class PictureBuilder(ABC):
         if self._parts:
             self._parts = []
         self._size = self._units = 0
-        self._has_slice = self._key = self._disposable = self._recovery = False
+        self._has_slice = self._key = self._disposable = self._recovery = self._torn = False
 
 
 def split_annex_b(data: bytes) -> list[bytes]:

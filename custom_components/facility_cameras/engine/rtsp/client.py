@@ -392,6 +392,8 @@ class Session:
         self._manners.keep_alive = method
         headers = self._headers(method, self._aggregate, {})
         if self._shut_out:
+            # OPTIONS needs no login with most.
+            method = "OPTIONS"
             headers.pop("Authorization", None)
         self._connected().send_request(method, self._aggregate, headers)
 
@@ -399,12 +401,12 @@ class Session:
         if message.method:
             self._connected().send_answer(message)
         elif message.status == 401:
-            if self._renewing:
-                # The login is not valid any more although media still come: not one more try (O1).
-                self._shut_out = True
-            elif not self._shut_out and self._login.renewed(message.headers.get("www-authenticate", [])):
-                self._renewing = True
-                self._keep_alive()
+            if self._shut_out:
+                return
+            # If the login is not valid any more although media still come: not one more try (O1).
+            self._shut_out = self._renewing or not self._login.renewed(message.headers.get("www-authenticate", []))
+            self._renewing = True
+            self._keep_alive()
         elif message.status >= 400 and self._manners.keep_alive == "GET_PARAMETER":
             self._manners.keep_alive = "OPTIONS"  # R14
         else:

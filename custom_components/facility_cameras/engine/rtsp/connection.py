@@ -101,7 +101,8 @@ class Connection:
                     elif message.sequence in (None, 0, sequence) or message.sequence > sequence:
                         return message
         except TimeoutError:
-            cause = Cause.BAD_ANSWER if self._spoke_rtsp else Cause.NOT_RTSP if self._buffer else Cause.NO_ANSWER
+            # The first bytes of a first answer that trickles in are as good as none.
+            cause = Cause.BAD_ANSWER if self._spoke_rtsp else Cause.NO_ANSWER
             raise CameraError(cause, host=self._url.host, port=self._url.port) from None
         except MessageError:
             cause = Cause.BAD_ANSWER if self._spoke_rtsp else Cause.NOT_RTSP

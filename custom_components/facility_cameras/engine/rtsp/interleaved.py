@@ -80,7 +80,8 @@ class Demultiplexer:
                     break
                 if length < 4 or data[start] & 0xC0 != 0x80:
                     # Empty frames are sent by some as a sign of life.
-                    position = following if length == 0 else self._pass_over(data, position)
+                    empty = length == 0 and not self._lost
+                    position = following if empty else self._pass_over(data, position)
                     continue
                 self._lost = False
                 on_frame(data, view, start, following)
@@ -95,7 +96,7 @@ class Demultiplexer:
     def _other(self, data: bytes, position: int) -> int:
         """Pass what is not a frame of a known channel. Returns the new position, -1 if more bytes are needed."""
         first = data[position]
-        if first in (0x0D, 0x0A):
+        if first in (0x0D, 0x0A) and not self._lost:
             return position + 1
         if first == _DOLLAR and not self._lost:
             length = data[position + 2] << 8 | data[position + 3]

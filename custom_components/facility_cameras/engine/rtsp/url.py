@@ -50,7 +50,7 @@ def parse_url(text: str) -> tuple[RtspUrl, str, str]:
     if not 0 < port < 65536:
         raise ValueError("not a port")
     user, _, password = (match["login"] or "").partition(":")
-    url = RtspUrl(match["host"].strip("[]"), port, text[authority:].partition("#")[0])
+    url = RtspUrl(match["host"].strip("[]"), port, text[authority:].partition("#")[0].replace(" ", "%20"))
     return url, unquote(user), unquote(password)
 
 
