@@ -158,7 +158,7 @@ def test_every_class_of_entities_is_named() -> None:
     for path, tree in hub_files():
         for node in ast.walk(tree):
             match node:
-                case ast.Assign(targets=[ast.Name(id="_attr_translation_key")], value=ast.Constant(value=key)):
+                case ast.Assign(targets=[ast.Name(id="_attr_translation_key")], value=ast.Constant(value=str(key))):
                     # A camera is its device's main entity: it has the device's name and only an icon of its own.
                     assert key in english.get(path.stem, {}) or path.stem == "camera", f"entity.{path.stem}.{key}"
 
