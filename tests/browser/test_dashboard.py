@@ -3,7 +3,7 @@
 from playwright.async_api import expect
 import pytest
 
-from .conftest import Visitor, plays
+from tests.browser.conftest import Visitor, plays
 
 EVERYBODY = ["en-desktop", "en-phone", "vi-desktop", "vi-phone"]
 DASHBOARD = "/facility-cameras/cameras"

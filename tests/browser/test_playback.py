@@ -5,7 +5,7 @@ import re
 from playwright.async_api import expect
 import pytest
 
-from .conftest import Visitor, plays
+from tests.browser.conftest import Visitor, plays
 
 _WAIT = 30_000
 

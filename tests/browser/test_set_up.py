@@ -6,8 +6,7 @@ from playwright.async_api import Locator, expect
 import pytest
 
 from demo.site import HOST, PASSWORD, USERNAME
-
-from .conftest import Visitor
+from tests.browser.conftest import Visitor
 
 _WAIT = 30_000
 

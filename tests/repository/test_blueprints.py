@@ -8,7 +8,7 @@ from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
 from homeassistant.util.yaml import load_yaml_dict
 
-from .source import INTEGRATION, ROOT, Tagged, name, read_yaml
+from tests.repository.source import INTEGRATION, ROOT, Tagged, name, read_yaml
 
 PUBLISHED, SHIPPED = ROOT / "blueprints", INTEGRATION / "blueprints"
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .source import INTEGRATION, ROOT, name, python_files
+from tests.repository.source import INTEGRATION, ROOT, name, python_files
 
 #: Folder in the integration → what it may import beside the standard library and itself.
 APART = {
@@ -16,6 +16,8 @@ APART = {
     "zalo": {"aiohttp"},
     "reports": {"xlsxwriter"},
 }
+#: Which of them may lean on which other: digest log-ins are the same in RTSP and HTTP.
+NEIGHBOURS = {"onvif_camera": {"engine"}}
 #: Decoding is done by a worker in a process of its own, which may crash.
 DECODERS = {"av", "PIL", "numpy"}
 WORKERS = ("engine/picture/", "engine/fallback")
@@ -42,7 +44,9 @@ def test_part_stays_apart(part: str) -> None:
         depth = len(path.relative_to(root).parts)
         for line, level, module in imported(tree):
             where = f"{name(path)}:{line}"
-            if level:
+            if level == depth + 1:
+                assert module.split(".")[0] in NEIGHBOURS.get(part, set()), f"{where}: reaches out of {part}/"
+            elif level:
                 assert level <= depth, f"{where}: reaches out of {part}/"
             else:
                 assert module.split(".")[0] in allowed, f"{where}: {part}/ may not import {module}"

@@ -4,7 +4,7 @@ import ast
 import re
 import struct
 
-from .source import INTEGRATION, ROOT, called, calls, hub_files, name, read_json
+from tests.repository.source import INTEGRATION, ROOT, called, calls, hub_files, name, read_json
 
 MANIFEST = INTEGRATION / "manifest.json"
 REQUIRED = {"domain", "name", "codeowners", "config_flow", "documentation", "integration_type", "iot_class",

@@ -1,6 +1,6 @@
 """quality_scale.yaml tells of every rule of Home Assistant's quality scale whether it is kept, and why not."""
 
-from .source import INTEGRATION, read_yaml
+from tests.repository.source import INTEGRATION, read_yaml
 
 BRONZE = """
 action-setup appropriate-polling brands common-modules config-flow config-flow-test-coverage dependency-transparency

@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from .source import INTEGRATION, called, calls, constants, hub_files, read_json, read_yaml, translation, word
+from tests.repository.source import (
+    INTEGRATION,
+    called,
+    calls,
+    constants,
+    hub_files,
+    read_json,
+    read_yaml,
+    translation,
+    word,
+)
 
 #: Section → its file, and the key of an icon.
 KINDS = {

@@ -10,7 +10,8 @@ from typing import Any
 from homeassistant.helpers.entity import EntityDescription
 import pytest
 
-from .source import (
+from custom_components.facility_cameras.engine.api import Cause, Status
+from tests.repository.source import (
     INTEGRATION,
     called,
     calls,
@@ -143,6 +144,23 @@ def test_everything_with_a_translation_key_is_translated() -> None:
             if key not in english.get(section, {}):
                 missing.append(f"{name(path)}:{call.lineno}: {section}.{key}")
     assert not missing
+
+
+def test_every_status_and_every_cause_has_its_words() -> None:
+    english = translation("en")
+    assert {status.value for status in Status} == set(english["entity"]["sensor"]["status"]["state"])
+    causes = {f"cause_{cause.value}" for cause in Cause if cause is not Cause.NONE}
+    assert causes == {key for key in english["exceptions"] if key.startswith("cause_")}
+
+
+def test_every_class_of_entities_is_named() -> None:
+    english = translation("en")["entity"]
+    for path, tree in hub_files():
+        for node in ast.walk(tree):
+            match node:
+                case ast.Assign(targets=[ast.Name(id="_attr_translation_key")], value=ast.Constant(value=str(key))):
+                    # A camera is its device's main entity: it has the device's name and only an icon of its own.
+                    assert key in english.get(path.stem, {}) or path.stem == "camera", f"entity.{path.stem}.{key}"
 
 
 def descriptions() -> Iterator[tuple[str, EntityDescription]]:
