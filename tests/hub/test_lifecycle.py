@@ -52,12 +52,11 @@ async def test_starts_detached_without_secrets(
     told = " ".join([*engine.cmdline(), *(f"{name}={value}" for name, value in engine.environ().items())])
     assert "supervisor-token-of-this-test" not in told
     hub = hub_of(home)
-    assert hub.info is not None
-    secret = (hub.process.paths.secret).read_text()
-    assert secret not in told
+    url = hub.restream_url("camera")
+    assert url is not None
+    assert str(yarl.URL(url).password) not in told
     assert simulator.cameras["Gate"].login["password"] not in told
     assert hub.process.paths.socket.parent.stat().st_mode & 0o777 == 0o700
-    assert hub.process.paths.secret.stat().st_mode & 0o777 == 0o600
 
 
 async def test_reload_leaves_recording_alone(
