@@ -22,14 +22,15 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from . import wording
-from .camera_device import CameraDevice, address_key
+from .camera_device import CameraDevice, address_id, address_key
 from .const import CONF_AUDIO, CONF_DEVICE, CONF_RECORD, CONF_ZONE, DOMAIN, LOGGER, SUBENTRY_CAMERA, ZONES
 from .engine.api import Cause, ProbeResult
+from .engine.rtsp.login_in_path import masked
 from .engine_client import EngineError
 from .flow_facility import PASSWORD, USERNAME
 from .hub import HUB
 from .onvif_camera import Device, OnvifError, Profile, read_device
-from .pasted_address import take_apart
+from .pasted_address import take_apart, without_login
 from .views import picture_url
 
 CONF_PROFILE = "profile"
@@ -79,6 +80,9 @@ class CameraFlow(ConfigSubentryFlow):
         """Begin with nothing given."""
         self._camera = _Candidate()
         self._placeholders = dict(_NOTHING)
+        #: The address as it was typed, without the login before its host; and that login, to be used with it again.
+        self._typed = ""
+        self._pasted = ("", "")
 
     # --- add -------------------------------------------------------------------------------------------
 
@@ -106,7 +110,8 @@ class CameraFlow(ConfigSubentryFlow):
         if known.onvif_host:
             host = f"[{known.onvif_host}]" if ":" in known.onvif_host else known.onvif_host
             address = f"{host}:{known.onvif_port}"
-        suggested = {CONF_ADDRESS: address, CONF_USERNAME: camera.data.get(CONF_USERNAME, "")}
+        self._typed = address
+        suggested = {CONF_ADDRESS: masked(address), CONF_USERNAME: camera.data.get(CONF_USERNAME, "")}
         return await self._async_address("connection", user_input, suggested)
 
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
@@ -134,7 +139,6 @@ class CameraFlow(ConfigSubentryFlow):
         """Take an address and try it: through ONVIF, or as the RTSP address that it is."""
         errors: dict[str, str] = {}
         if user_input is not None:
-            suggested = {key: value for key, value in user_input.items() if key != CONF_PASSWORD}
             if error := self._take_address(user_input):
                 errors["base"] = error
             elif self._camera.url:
@@ -145,6 +149,9 @@ class CameraFlow(ConfigSubentryFlow):
                 return await self.async_step_profile()
             else:
                 errors["base"] = error
+            # What was typed, without what is secret in it: an answer may be logged on its way.
+            username = user_input.get(CONF_USERNAME, "") or self._pasted[0]
+            suggested = {CONF_ADDRESS: masked(self._typed), CONF_USERNAME: username}
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(_ADDRESS, suggested),
@@ -155,7 +162,12 @@ class CameraFlow(ConfigSubentryFlow):
     def _take_address(self, user_input: dict[str, Any]) -> str | None:
         """Take what was typed apart. Returns the error, if there is one."""
         address = user_input[CONF_ADDRESS].strip()
+        if self._typed and address == masked(self._typed):
+            address = self._typed  # it was shown without the login in its path, and left as it was
         username, password = user_input.get(CONF_USERNAME, ""), user_input.get(CONF_PASSWORD, "")
+        if not password and username == self._pasted[0]:
+            password = self._pasted[1]
+        self._typed = without_login(address)
         self._placeholders = dict(_NOTHING)
         self._camera.url, self._camera.onvif = "", None
         if "://" in address:
@@ -165,12 +177,14 @@ class CameraFlow(ConfigSubentryFlow):
                 return "address_invalid"
             if url.scheme not in ("rtsp", "http", "https"):
                 return "address_invalid"
-            username, password = username or inside_username, password or inside_password
-            address = str(url)
+            if inside_username or inside_password:
+                username, password = username or inside_username, password or inside_password
+                self._pasted = username, password
+            self._typed = address = str(url)
             if url.scheme == "rtsp":
                 self._camera.url = address
                 self._camera.device = CameraDevice()
-                self._camera.unique_id = address_key(address)
+                self._camera.unique_id = address_id(address)
         self._camera.address = address
         self._camera.login = self._login(username, password)
         return None
@@ -241,7 +255,7 @@ class CameraFlow(ConfigSubentryFlow):
     def _take_profile(self, device: Device, profile: Profile) -> None:
         self._camera.url = profile.stream_url
         self._camera.device = CameraDevice.from_onvif(device, profile)
-        self._camera.unique_id = device.unique_id(profile) or address_key(profile.stream_url)
+        self._camera.unique_id = device.unique_id(profile) or address_id(profile.stream_url)
 
     async def _async_try(self) -> str | None:
         """Connect as recording will. Returns the error, if there is one."""
@@ -318,7 +332,7 @@ class CameraFlow(ConfigSubentryFlow):
             "fps": f"{seen.get('fps', 0):.0f}" if seen else "–",
             "sound": (received["audio"] or "–").upper() if received else "–",
             "picture": picture,
-            "url": self._camera.url,
+            "url": masked(self._camera.url),
         }
 
     def _save(self, name: str, user_input: dict[str, Any]) -> SubentryFlowResult:
