@@ -7,7 +7,23 @@ import pytest
 
 from custom_components.facility_cameras.pasted_address import take_apart, without_login
 
-NASTY = ["p/w", "p@w", "p:w", "p#w", "p%w", "p?w", "p&w", " ", "pü₫", "'\"", "x" * 128, "100%", "%41", "a@b/c@d", "a://b"]
+NASTY = [
+    "p/w",
+    "p@w",
+    "p:w",
+    "p#w",
+    "p%w",
+    "p?w",
+    "p&w",
+    " ",
+    "pü₫",
+    "'\"",
+    "x" * 128,
+    "100%",
+    "%41",
+    "a@b/c@d",
+    "a://b",
+]
 
 
 @pytest.mark.parametrize("password", NASTY)
