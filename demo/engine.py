@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import aiohttp
+
 from custom_components.facility_cameras.engine_process import EnginePaths
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)

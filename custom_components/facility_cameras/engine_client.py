@@ -20,6 +20,7 @@ from .engine.api import (
     FacilityState,
     ProbeRequest,
     ProbeResult,
+    RestreamRequest,
     Segment,
     Span,
 )
@@ -107,6 +108,10 @@ class EngineClient:
         answer = await self._json("GET", "/v1/cameras")
         return cast("list[CameraState]", answer["cameras"])
 
+    async def put_restream(self, secret: str) -> None:
+        """Whoever connects to the re-stream from now on needs this secret. Raises `EngineError`."""
+        await self._json("PUT", "/v1/restream", body={"secret": secret})
+
     async def retry(self, camera_id: str) -> None:
         """Connect to the camera now."""
         await self._json("POST", f"/v1/cameras/{camera_id}/retry")
@@ -163,7 +168,7 @@ class EngineClient:
         method: str,
         path: str,
         *,
-        body: FacilityConfig | ProbeRequest | None = None,
+        body: FacilityConfig | ProbeRequest | RestreamRequest | None = None,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
         **query: int,
     ) -> dict[str, Any]:

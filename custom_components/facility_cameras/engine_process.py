@@ -11,7 +11,6 @@ from io import BufferedWriter
 import json
 import os
 from pathlib import Path
-import secrets
 import signal
 import stat
 import subprocess
@@ -43,7 +42,6 @@ class EnginePaths:
     state: Path
     socket: Path
     output: Path
-    secret: Path
 
     @classmethod
     def of(cls, config_dir: str) -> EnginePaths:
@@ -54,7 +52,6 @@ class EnginePaths:
             state=state,
             socket=Path(tempfile.gettempdir()) / f"facility_cameras_{name}" / "engine",
             output=state / "engine-output.log",
-            secret=state / "restream_secret",
         )
 
 
@@ -75,16 +72,8 @@ class EngineProcess:
         except OSError as error:
             raise EngineStartError(str(error)) from error
 
-    def read_secret(self) -> str | None:
-        """The secret of the re-stream that the newest engine was started with; None if nobody knows it."""
-        try:
-            return self.paths.secret.read_text(encoding="ascii").strip() or None
-        except OSError, UnicodeDecodeError:
-            return None
-
-    def start(self, secret: str | None) -> str:
-        """Start the engine, detached, and return the secret of its re-stream (`secret`, or a new one)."""
-        secret = secret or secrets.token_urlsafe(24)
+    def start(self, secret: str) -> None:
+        """Start the engine, detached; `secret` opens its re-stream."""
         request: LaunchRequest = {
             "state_dir": str(self.paths.state),
             "socket": str(self.paths.socket),
@@ -95,7 +84,6 @@ class EngineProcess:
         environment = {name: value for name, value in os.environ.items() if name in _ENVIRONMENT}
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         try:
-            _write_private(self.paths.secret, secret)
             with _open_private(self.paths.output) as output:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", str(_LAUNCHER)],
@@ -111,7 +99,6 @@ class EngineProcess:
                 stdin.write(json.dumps(request).encode())
         except OSError as error:
             raise EngineStartError(str(error)) from error
-        return secret
 
     def exit_code(self) -> int | None:
         """How the engine that we started ended; None while it runs or if we started none. Reaps it."""
@@ -167,8 +154,3 @@ def _open_private(path: Path) -> BufferedWriter:
     """Open a new, empty file that only we can read."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
-
-
-def _write_private(path: Path, text: str) -> None:
-    with _open_private(path) as file:
-        file.write(text.encode("ascii"))

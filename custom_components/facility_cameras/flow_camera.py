@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, ConfigSubentryFlow, SubentryFlowResult
 from homeassistant.const import CONF_ADDRESS, CONF_NAME, CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -20,16 +20,16 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 import voluptuous as vol
-from yarl import URL
 
 from . import wording
 from .camera_device import CameraDevice, address_key
-from .const import CONF_AUDIO, CONF_DEVICE, CONF_RECORD, CONF_ZONE, DOMAIN, SUBENTRY_CAMERA, ZONES
+from .const import CONF_AUDIO, CONF_DEVICE, CONF_RECORD, CONF_ZONE, DOMAIN, LOGGER, SUBENTRY_CAMERA, ZONES
 from .engine.api import Cause, ProbeResult
 from .engine_client import EngineError
 from .flow_facility import PASSWORD, USERNAME
 from .hub import HUB
 from .onvif_camera import Device, OnvifError, Profile, read_device
+from .pasted_address import take_apart
 from .views import picture_url
 
 CONF_PROFILE = "profile"
@@ -160,14 +160,13 @@ class CameraFlow(ConfigSubentryFlow):
         self._camera.url, self._camera.onvif = "", None
         if "://" in address:
             try:
-                url = URL(address)
-                port = url.port
+                url, inside_username, inside_password = take_apart(address)
             except ValueError:
                 return "address_invalid"
-            username, password = username or url.user or "", password or url.password or ""
-            address = str(url.with_user(None)) if url.host else ""
-            if not url.host or url.scheme not in ("rtsp", "http", "https") or not (port is None or 0 < port < 65536):
+            if url.scheme not in ("rtsp", "http", "https"):
                 return "address_invalid"
+            username, password = username or inside_username, password or inside_password
+            address = str(url)
             if url.scheme == "rtsp":
                 self._camera.url = address
                 self._camera.device = CameraDevice()
@@ -178,7 +177,7 @@ class CameraFlow(ConfigSubentryFlow):
 
     def _login(self, username: str, password: str) -> tuple[str, str] | None:
         """The camera's own log-in; None where the facility's is meant."""
-        if self.source == "reconfigure":
+        if self.source == SOURCE_RECONFIGURE:
             known = self._get_reconfigure_subentry().data
             if not password and username == known.get(CONF_USERNAME, ""):
                 return (known[CONF_USERNAME], known[CONF_PASSWORD]) if CONF_USERNAME in known else None
@@ -215,7 +214,7 @@ class CameraFlow(ConfigSubentryFlow):
             if not (error := await self._async_try()):
                 return await self.async_step_confirm()
             errors["base"] = error
-        known = CameraDevice.of(self._get_reconfigure_subentry().data) if self.source == "reconfigure" else None
+        known = CameraDevice.of(self._get_reconfigure_subentry().data) if self.source == SOURCE_RECONFIGURE else None
         chosen = known.profile if known and known.profile in profiles else device.best.token
         options = [SelectOptionDict(value=token, label=_label(profile)) for token, profile in profiles.items()]
         schema = vol.Schema(
@@ -266,7 +265,7 @@ class CameraFlow(ConfigSubentryFlow):
 
     def _known_elsewhere(self) -> bool:
         """Whether any facility has this camera already (by what it says of itself, or by its address)."""
-        own = self._get_reconfigure_subentry().subentry_id if self.source == "reconfigure" else None
+        own = self._get_reconfigure_subentry().subentry_id if self.source == SOURCE_RECONFIGURE else None
         key = address_key(self._camera.url)
         for entry in self.hass.config_entries.async_entries(DOMAIN):
             for camera in entry.get_subentries_of_type(SUBENTRY_CAMERA):
@@ -280,9 +279,12 @@ class CameraFlow(ConfigSubentryFlow):
     async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Show what came, ask what it is called, save."""
         if user_input is not None and (name := user_input[CONF_NAME].strip()):
-            return self._save(name, user_input)
+            result = self._save(name, user_input)
+            if self.source == SOURCE_RECONFIGURE:
+                await self._async_retry()
+            return result
         suggested: dict[str, Any] = {CONF_NAME: self._camera.name}
-        if self.source == "reconfigure":
+        if self.source == SOURCE_RECONFIGURE:
             camera = self._get_reconfigure_subentry()
             suggested = {CONF_NAME: camera.title, **camera.data}
         return self.async_show_form(
@@ -291,6 +293,13 @@ class CameraFlow(ConfigSubentryFlow):
             errors={CONF_NAME: "name_missing"} if user_input is not None else {},
             description_placeholders=self._seen(),
         )
+
+    async def _async_retry(self) -> None:
+        """It answers now: have it connected to at once, also where nothing was changed but the camera itself."""
+        try:
+            await self.hass.data[HUB].client.retry(self._get_reconfigure_subentry().subentry_id)
+        except EngineError as error:
+            LOGGER.debug("Not tried again: %s", error)
 
     def _seen(self) -> dict[str, str]:
         """What was received, in words, and the picture as an address that ends in some minutes."""
@@ -322,7 +331,7 @@ class CameraFlow(ConfigSubentryFlow):
         }
         if self._camera.login is not None:
             data[CONF_USERNAME], data[CONF_PASSWORD] = self._camera.login
-        if self.source != "reconfigure":
+        if self.source != SOURCE_RECONFIGURE:
             return self.async_create_entry(title=name, data=data, unique_id=self._camera.unique_id)
         entry: ConfigEntry = self._get_entry()
         camera = self._get_reconfigure_subentry()

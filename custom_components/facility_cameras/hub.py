@@ -6,6 +6,7 @@ ends it is started again within a second.
 """
 
 import asyncio
+import secrets
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
@@ -26,6 +27,8 @@ HUB: HassKey[Hub] = HassKey(DOMAIN)
 _START_S = 15.0
 #: How long an engine may take to finish what it writes.
 _LEAVE_S = 10.0
+#: A watch that failed begins anew after this time.
+_RESTART_S = 1.0
 #: An engine that comes back within this time is no event for anybody.
 _GRACE_S = 2.0
 #: Ends sooner than this after its start count as failures to start.
@@ -51,7 +54,8 @@ class Hub:
         self.outages = Outages(hass)
         self.info: EngineInfo | None = None
         self.starts = 0
-        self._secret: str | None = None
+        #: Opens the re-stream, which is on this machine only: another one each time Home Assistant starts.
+        self._secret = secrets.token_urlsafe(24)
         self._ready = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._grace: asyncio.TimerHandle | None = None
@@ -63,7 +67,7 @@ class Hub:
 
     def restream_url(self, camera_id: str) -> str | None:
         """Where the engine hands on what it receives. The secret opens nothing but this, on this machine only."""
-        if self._secret is None or self.info is None:
+        if self.info is None:
             return None
         return f"rtsp://viewer:{self._secret}@{RESTREAM_HOST}:{self.info['restream_port']}/{camera_id}"
 
@@ -72,6 +76,14 @@ class Hub:
         """Keep the engine running from now on. Does nothing if that is so already."""
         if self._watch is None or self._watch.done():
             self._watch = self.hass.async_create_background_task(self._async_watch(), "facility_cameras engine")
+            self._watch.add_done_callback(self._watch_ended)
+
+    def _watch_ended(self, watch: asyncio.Task[None]) -> None:
+        """A mistake of ours must not leave the engine unwatched: it is logged, and the watch begins anew."""
+        if watch is self._watch and not watch.cancelled() and (error := watch.exception()) is not None:
+            LOGGER.error("The watch over the engine failed and begins anew", exc_info=error)
+            self._lose()
+            self.hass.loop.call_later(_RESTART_S, self.async_start)
 
     async def async_ready(self, timeout: float) -> bool:
         """Wait for the engine; False if it is not there after `timeout` seconds."""
@@ -166,14 +178,13 @@ class Hub:
         """Have an engine of our API and build answer on the socket."""
         build = await self.hass.async_add_executor_job(self.process.prepare)
         if (found := await self._async_found()) is not None:
-            known = await self.hass.async_add_executor_job(self.process.read_secret)
-            if found["api"] == API_VERSION and found["build"] == build and known is not None:
-                self._secret = known
+            if found["api"] == API_VERSION and found["build"] == build:
+                await self.client.put_restream(self._secret)
                 LOGGER.debug("Attached to the engine %s", found["pid"])
                 return
             LOGGER.info("Replacing an engine of another build")
             await self._async_replace(found["pid"])
-        self._secret = await self.hass.async_add_executor_job(self.process.start, self._secret)
+        await self.hass.async_add_executor_job(self.process.start, self._secret)
         self.starts += 1
         deadline = self.hass.loop.time() + _START_S
         while await self._async_found() is None:

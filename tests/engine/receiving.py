@@ -123,6 +123,7 @@ class Rig:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
             await self.supervisor.close()
+            await self.supervisor.save()
 
     async def restart(self) -> None:
         """End the engine and begin again from what it saved."""

@@ -9,6 +9,7 @@ import pytest
 from custom_components.facility_cameras.engine.clock import SystemClock
 from custom_components.facility_cameras.engine.events import QUEUED
 from custom_components.facility_cameras.engine.picture.stills import Stills
+from custom_components.facility_cameras.engine.restream import Restream
 from custom_components.facility_cameras.engine.server import Server
 from custom_components.facility_cameras.engine.supervisor import Supervisor
 
@@ -17,7 +18,8 @@ from custom_components.facility_cameras.engine.supervisor import Supervisor
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     clock = SystemClock()
     supervisor, stills = Supervisor(tmp_path, clock), Stills()
-    server = Server(supervisor, stills, clock, build="b", leash_s=1, leave=lambda: None)
+    restream = Restream(supervisor.feed)
+    server = Server(supervisor, stills, restream, clock, build="b", leash_s=1, leave=lambda: None)
     await server.start(tmp_path / "s")
     yield server
     await server.close()
@@ -45,7 +47,8 @@ async def test_reader_that_does_not_read_is_cut_off(server: Server, tmp_path: Pa
                 server.events.tell({"event": "removed", "id": "x" * 1000})
             sent += 100
             while counter.found < sent:
-                await asyncio.sleep(0)
+                counter.more.clear()
+                await counter.more.wait()
         assert sent >= QUEUED
         # What the kernel held is still read, then comes the end.
         with pytest.raises(ConnectionError):
@@ -63,11 +66,14 @@ async def test_reader_that_does_not_read_is_cut_off(server: Server, tmp_path: Pa
 class Counter:
     """How often something came so far."""
 
-    found = 0
+    def __init__(self) -> None:
+        self.found = 0
+        self.more = asyncio.Event()
 
     async def count(self, reader: asyncio.StreamReader, what: bytes) -> None:
         """Until the end."""
         rest = b""
         while data := await reader.read(1 << 16):
             self.found += (rest + data).count(what)
+            self.more.set()
             rest = (rest + data)[-len(what) + 1 :]

@@ -32,7 +32,7 @@ def write(stream: StreamFormat, parts: list[list[Sample]]) -> tuple[bytes, list[
         following = min(sample.time for sample in parts[number + 1]) if number + 1 < len(parts) else None
         made.append(fragmenter.build(part, [], following, 1_790_000_000_000_000))
     head = init_segment(stream) + identity_box("camera", "run")
-    return head + b"".join(fragment.data for fragment in made), made
+    return head + b"".join(part for fragment in made for part in fragment.parts), made
 
 
 @dataclass(frozen=True)

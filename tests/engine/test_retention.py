@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from custom_components.facility_cameras.engine.archive import retention, volume
+from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.index import Index
 from tests.engine.archives import DAY_US, MINUTE_US, NOW_US, HandClock, archive_in, ask, footage
 from tests.engine.living import wait_for
@@ -127,6 +128,32 @@ def test_archive_deletes_by_itself_as_time_goes_on(tmp_path: Path) -> None:
         wait_for(lambda: archive.index is not None and archive.index.footage("f1")[0] <= 119_000)
     assert sum(path.exists() for path in paths) == len(ask(root, "SELECT 1 FROM segment"))
     assert len(ask(root, "SELECT 1 FROM deletion")) + len(ask(root, "SELECT 1 FROM segment")) == len(paths)
+
+
+def retained(archive: Archive, clock: HandClock) -> None:
+    """A minute goes by, and retention runs once more."""
+    due = archive._retain_at
+    clock.now += 61
+    wait_for(lambda: archive._retain_at > due, 5)
+
+
+def test_clock_that_steps_by_a_year_and_back_deletes_nothing(tmp_path: Path) -> None:
+    root, clock = tmp_path / "archive", HandClock()
+    root.mkdir()
+    index = Index(root / "index.sqlite3")
+    path = footage(root, index, "c", NOW_US - DAY_US)
+    old = footage(root, index, "c", NOW_US - 8 * DAY_US)
+    index.close()
+    with archive_in(root, clock) as archive:
+        archive.days = {"c": 7}
+        wait_for(lambda: archive.volume.writable)
+        for year in (365, 0, -365):
+            clock.offset += year * 86_400
+            retained(archive, clock)
+        assert old.exists()
+        clock.now += 700
+        wait_for(lambda: not old.exists(), 5)
+        assert path.exists()
 
 
 @pytest.mark.parametrize("total", [64 << 20, 10 << 30, 100 << 30, 4 << 40])

@@ -8,10 +8,12 @@ from typing import Any
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.facility_cameras.const import DOMAIN
 from tests.hub.stage import SimulatedCamera, Simulator, camera_id, state, until, until_online
 
 type Make = Callable[..., MockConfigEntry]
@@ -198,3 +200,52 @@ async def test_a_changed_password_is_given_and_an_empty_one_kept(
     await home.async_block_till_done()
     assert entry.subentries[key].data["password"] == "N3w pass:/@"
     await until_online(home, entry, "Gate")
+
+
+async def test_through_onvif(home: HomeAssistant, facility: MockConfigEntry, simulator: Simulator) -> None:
+    gate = simulator.cameras["Gate"]
+    flow = await begin(home, facility, address=gate.onvif, **gate.login)
+    assert flow["step_id"] == "profile"
+    told: Any = flow["description_placeholders"]
+    assert told["maker"] == gate.about["maker"]
+    assert told["serial"] == gate.about["serial"]
+    (field,) = flow["data_schema"].schema
+    flow = await home.config_entries.subentries.async_configure(flow["flow_id"], {"profile": field.default()})
+    told = flow["description_placeholders"]
+    assert told["size"] == "640 × 360", "the largest was chosen already"
+    assert (await confirm(home, flow))["type"] is FlowResultType.CREATE_ENTRY
+    await home.async_block_till_done()
+    key = camera_id(facility, "Cổng chính")
+    device = dr.async_get(home).async_get_device_by_identifier((DOMAIN, key), facility.entry_id)
+    assert device is not None
+    assert device.manufacturer == gate.about["maker"]
+    assert device.serial_number == gate.about["serial"]
+    assert (dr.CONNECTION_NETWORK_MAC, gate.about["mac"].lower()) in device.connections
+    await until_online(home, facility, "Cổng chính")
+
+    # The same camera again, by its other stream.
+    flow = await begin(home, facility, address=gate.onvif, **gate.login)
+    sub = next(option["value"] for option in profile_options(flow) if option["label"].startswith("sub"))
+    flow = await home.config_entries.subentries.async_configure(flow["flow_id"], {"profile": sub})
+    assert flow["errors"] == {"base": "camera_known"}
+
+    # Its address is offered again when it is changed.
+    flow = await change(home, facility, key, "connection")
+    (address, *_) = flow["data_schema"].schema
+    assert address.description["suggested_value"] == gate.onvif
+
+
+def profile_options(flow: Any) -> list[dict[str, str]]:
+    (selector,) = flow["data_schema"].schema.values()
+    options: list[dict[str, str]] = selector.config["options"]
+    return options
+
+
+async def test_onvif_says_what_is_wrong(home: HomeAssistant, facility: MockConfigEntry, simulator: Simulator) -> None:
+    yard = simulator.cameras["Yard"]
+    flow = await begin(home, facility, address=yard.onvif, username="admin", password="wrong")
+    assert flow["errors"] == {"base": "onvif_password_wrong"}
+    assert flow["description_placeholders"]["user"] == "admin"
+    assert "wrong" not in str(flow["description_placeholders"])
+    flow = await home.config_entries.subentries.async_configure(flow["flow_id"], {"address": "no spaces here"})
+    assert flow["errors"] == {"base": "onvif_address_invalid"}

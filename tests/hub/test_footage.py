@@ -16,6 +16,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
+from custom_components.facility_cameras.engine_client import EngineError
 from custom_components.facility_cameras.media_source import FootageSource
 from tests.hub.stage import Simulator, camera_id, hub_of, until_awaited, until_online
 
@@ -61,6 +62,10 @@ async def test_facility_camera_day_hour_file(
     files = await browse(home, hours[-1].media_content_id)
     assert files
 
+    now = int(dt_util.utcnow().timestamp())
+    gate = camera_id(recorded, "Gate")
+    await until_awaited(lambda: _playable(home, gate, now), what="enough footage for a playlist")
+
     # A whole hour as one playlist, with nothing but the token to show.
     media = await async_resolve_media(home, hours[-1].media_content_id, None)
     assert media.mime_type == "application/x-mpegURL"
@@ -86,6 +91,14 @@ async def test_facility_camera_day_hour_file(
     assert (await client.get(media.url.replace(token, "guessed"))).status == HTTPStatus.NOT_FOUND
     assert (await client.get(urljoin(media.url, "segment-999999.mp4"))).status == HTTPStatus.NOT_FOUND
     assert (await client.get(urljoin(media.url, "segment-..%2F..%2Fsecrets.mp4"))).status >= HTTPStatus.BAD_REQUEST
+
+
+async def _playable(home: HomeAssistant, camera: str, now: int) -> bool:
+    try:
+        await hub_of(home).client.playlist(camera, (now - 3600) * 1_000_000, (now + 3600) * 1_000_000)
+    except EngineError:
+        return False
+    return True
 
 
 async def test_a_file_downloads_as_mp4(

@@ -12,6 +12,7 @@ from homeassistant.helpers import issue_registry as ir
 import psutil
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+import yarl
 
 from custom_components.facility_cameras import engine_process
 from custom_components.facility_cameras.engine_client import EngineAwayError, EngineClient
@@ -52,12 +53,11 @@ async def test_starts_detached_without_secrets(
     told = " ".join([*engine.cmdline(), *(f"{name}={value}" for name, value in engine.environ().items())])
     assert "supervisor-token-of-this-test" not in told
     hub = hub_of(home)
-    assert hub.info is not None
-    secret = (hub.process.paths.secret).read_text()
-    assert secret not in told
+    url = hub.restream_url("camera")
+    assert url is not None
+    assert str(yarl.URL(url).password) not in told
     assert simulator.cameras["Gate"].login["password"] not in told
     assert hub.process.paths.socket.parent.stat().st_mode & 0o777 == 0o700
-    assert hub.process.paths.secret.stat().st_mode & 0o777 == 0o600
 
 
 async def test_reload_leaves_recording_alone(
@@ -147,8 +147,9 @@ async def test_engine_outlives_home_assistant_and_is_attached_to(
     assert again.starts == 0
     assert again.info is not None
     assert again.info["pid"] == engine.pid
-    assert again.restream_url(gate) == url
+    assert again.restream_url(gate) != url, "a secret of its own"
     assert simulator.about("Gate")["packets_sent"] >= sent
+    await again.client.leave()
     await again.async_stop()
 
 
@@ -197,6 +198,7 @@ async def test_facilities_removed_meanwhile_are_dropped(
         return [facility["id"] for facility in await again.client.facilities()] == [entry.entry_id]
 
     await until_awaited(dropped, what="only what has an entry is left")
+    await again.client.leave()
     await again.async_stop()
 
 
@@ -231,3 +233,23 @@ async def test_a_foreign_folder_is_refused(home: HomeAssistant, tmp_path: Path) 
     with pytest.raises(EngineAwayError):
         await client.info()
     await client.close()
+
+
+async def test_a_mistake_of_ours_does_not_end_the_watch(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = make_facility("A", {"Gate": simulator.cameras["Gate"]})
+    await set_up(home, entry, "Gate")
+    hub = hub_of(home)
+
+    def fails() -> None:
+        stop()
+        raise RuntimeError("a listener's mistake")
+
+    stop = hub.coordinators[entry.entry_id].async_listen(camera_id(entry, "Gate"), fails)
+    simulator.fault("Gate", "gone")
+    await until(lambda: "a listener's mistake" in caplog.text, what="the mistake is logged")
+    caplog.clear()
+    simulator.mend()
+    await until_online(home, entry, "Gate")
+    assert hub.starts == 1

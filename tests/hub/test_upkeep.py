@@ -11,6 +11,7 @@ from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, get_system_health_info
 from pytest_homeassistant_custom_component.components.diagnostics import get_diagnostics_for_config_entry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
+import yarl
 
 from custom_components.facility_cameras import wording
 from custom_components.facility_cameras.const import DOMAIN
@@ -81,7 +82,7 @@ async def test_diagnostics_hold_no_secret(
     await set_up(home, entry, "Gate")
     told = await get_diagnostics_for_config_entry(home, hass_client, entry)
     text = json.dumps(told)
-    secret = (hub_of(home).process.paths.secret).read_text()
+    secret = str(yarl.URL(hub_of(home).restream_url("camera") or "").password)
     for hidden in (gate.login["password"], secret, "127.0.0.1", "SERIAL-1", "02:00:00:00:00:01"):
         assert hidden not in text
     cameras: Any = told["cameras"]

@@ -223,6 +223,12 @@ class ProbeResult(TypedDict):
     picture: NotRequired[str | None]
 
 
+class RestreamRequest(TypedDict):
+    """PUT /v1/restream: whoever connects from now on needs this secret."""
+
+    secret: str
+
+
 class LaunchRequest(TypedDict):
     """What the hub writes to the engine's standard input, once, as JSON."""
 

@@ -85,15 +85,14 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     _LOGGER.info("engine %s begins with %d cameras", build, len(supervisor.cameras()))
     watching = asyncio.create_task(supervisor.watch())
     telling: asyncio.Task[None] | None = None
+    ours = True
     try:
         supervisor.restream_port = await restream.start(
             launch["restream_host"], supervisor.restream_port, launch["restream_secret"]
         )
         await server.start(Path(launch["socket"]))
         telling = asyncio.create_task(server.tell_figures())
-        if await _until_over(leaving, server, lock, folder, launch["leash_s"]):
-            with contextlib.suppress(OSError):
-                await supervisor.save()
+        ours = await _until_over(leaving, server, lock, folder, launch["leash_s"])
     finally:
         watching.cancel()
         if telling is not None:
@@ -101,6 +100,10 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
         # At once: nobody who still listens holds up a segment that is to be closed.
         await asyncio.gather(supervisor.close(), server.close(), restream.close())
         await stills.close()
+        if ours:
+            # After the last session: a login refused in the last moment is remembered too.
+            with contextlib.suppress(OSError):
+                await supervisor.save()
         _LOGGER.info("engine left")
 
 

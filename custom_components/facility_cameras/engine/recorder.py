@@ -1,7 +1,7 @@
 """From samples to footage: cuts one camera's pictures into fragments and its fragments into segments.
 
-A fragment is one group of pictures, or 2 s, or 4 MiB, whichever ends first; a segment is 60 s and begins with a key
-picture. Segments of a run lie end to end; a format change begins a new one. Footage is never re-encoded (promise I6).
+A fragment is one group of pictures, or 2 s, or 4 MiB, whichever ends first (0.5 s when recording begins); a segment is
+60 s and begins with a key picture. Segments of a run lie end to end; a format change begins a new one. Footage is never re-encoded (promise I6).
 """
 
 import logging
@@ -17,6 +17,8 @@ from .timeline import Timeline
 _LOGGER = logging.getLogger(__name__)
 
 FRAGMENT_S = 2.0
+#: The first one after recording began is shorter: it is soon known that footage lands.
+FIRST_FRAGMENT_S = 0.5
 FRAGMENT_BYTES = 4 << 20
 SEGMENT_S = 60.0
 #: A fragment landed within this time: the camera is recording.
@@ -47,6 +49,7 @@ class Recorder:
         self._newest = 0
         #: If recording is switched on again in the same run, the buffered group up to here is not recorded twice.
         self._recorded_to = -1
+        self._first = True
         self._closed_us = 0
         self._landed = 0.0
         #: Where the newest segment ended, UTC microseconds.
@@ -57,6 +60,7 @@ class Recorder:
         self._finish_segment(None)
         self._timeline = timeline
         self._recorded_to = -1
+        self._first = True
         self._run = secrets.token_hex(8)
         self._fragmenter = Fragmenter()
 
@@ -98,6 +102,7 @@ class Recorder:
         """The run ended, or recording was switched off."""
         self._finish_segment(None)
         self._recorded_to = self._newest
+        self._first = True
 
     def flush(self) -> None:
         """Write and sync everything received; recording goes on."""
@@ -120,7 +125,8 @@ class Recorder:
     def _cut_before(self, sample: Sample) -> bool:
         if sample.key or self._size >= 4 * FRAGMENT_BYTES:
             return True
-        long = sample.time - self._pictures[0].time >= FRAGMENT_S * VIDEO_CLOCK or self._size >= FRAGMENT_BYTES
+        most = (FIRST_FRAGMENT_S if self._first else FRAGMENT_S) * VIDEO_CLOCK
+        long = sample.time - self._pictures[0].time >= most or self._size >= FRAGMENT_BYTES
         # Only where everything before is also shown before: no group of reordered pictures is cut (C4).
         return long and sample.time > self._newest
 
@@ -148,6 +154,7 @@ class Recorder:
         # Durations are told from end to end, so that they add up to the segment's.
         duration_us = (fragment.end - self._end) * 1_000_000 // VIDEO_CLOCK
         self._end = fragment.end
+        self._first = False
         self._recording.write(fragment, duration_us)
         self._pictures = []
         self._audio = []

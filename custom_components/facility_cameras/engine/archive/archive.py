@@ -36,6 +36,8 @@ LOOK_S = 5.0
 #: How soon to look again where another engine holds the archive: it may be on its way out.
 LOCKED_S = 0.5
 RETAIN_S = 60.0
+#: Our clock stepped by more than this: for so long nothing is deleted by days.
+STEP_S, STEADY_S = 60.0, 600.0
 #: The writer thread has not come back for so long: the disk does not answer.
 HUNG_S = 20.0
 #: A fault of ours ended the writer thread: another begins after so long.
@@ -70,6 +72,8 @@ class Archive:
         self._alive = clock.monotonic()
         self._look_at = float("-inf")
         self._retain_at = clock.monotonic() + RETAIN_S
+        self._utc_offset = clock.utc() - clock.monotonic()
+        self._stepped = clock.monotonic()
         self._recordings: set[Recording] = set()
         self._unfinished: list[Row] = []
         self._told: object = None
@@ -339,7 +343,7 @@ class Archive:
         try:
             index.keep_days(self.days)
             now_us = self._now_us()
-            deleted = retention.delete_by_days(index, self.root, now_us)
+            deleted = retention.delete_by_days(index, self.root, now_us) if self._clock_is_steady() else 0
             missing = keep_free(volume.total) - volume.free
             freed = retention.delete_for_space(index, self.root, missing, now_us) if missing > 0 and not deleted else 0
         except sqlite3.Error as error:
@@ -348,6 +352,13 @@ class Archive:
         if deleted or freed:
             _LOGGER.info("archive %s: %d files past their days, %d bytes freed for space", self.root, deleted, freed)
             self._retain_at = self._look_at = self.clock.monotonic()
+
+    def _clock_is_steady(self) -> bool:
+        """Whether our clock has not stepped for a while: a wrong date must not make all footage too old."""
+        now, offset = self.clock.monotonic(), self.clock.utc() - self.clock.monotonic()
+        if abs(offset - self._utc_offset) > STEP_S:
+            self._utc_offset, self._stepped = offset, now
+        return now - self._stepped >= STEADY_S
 
     def _now_us(self) -> int:
         return microseconds(self.clock.utc())

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from ..media import Buffer, Sample, VideoFormat
 
 UNIT_BYTES = 8 << 20
+#: Parts of a unit: each costs far more memory than its bytes if they are few.
+UNIT_PARTS = 65_536
 PICTURE_BYTES = 16 << 20
 PICTURE_UNITS = 2048
 PARAMETER_BYTES = 4096
@@ -129,7 +131,8 @@ class PictureBuilder(ABC):
 
     def check_bounds(self) -> None:
         """Give up a unit that never ends. Called after each read: between two reads not more than one read can come."""
-        if self.fragment is not None and sum(map(len, self.fragment)) > UNIT_BYTES:
+        fragment = self.fragment
+        if fragment is not None and (len(fragment) > UNIT_PARTS or sum(map(len, fragment)) > UNIT_BYTES):
             self.lost()
 
     def parameter_sets(self, nals: list[bytes]) -> None:

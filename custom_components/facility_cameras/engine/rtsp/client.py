@@ -12,9 +12,6 @@ import secrets
 from typing import Protocol
 
 from ..api import Cause
-from ..codec.aac import AacFrames, HeaderLengths, parse_config
-from ..codec.h264 import H264Pictures
-from ..codec.h265 import H265Pictures
 from ..codec.pictures import PictureBuilder
 from ..media import AudioFormat, Sample, VideoFormat
 from ..problem import CameraError
@@ -23,7 +20,8 @@ from .connection import Connection
 from .interleaved import Demultiplexer
 from .message import Message, MessageError
 from .rtp import Rtcp, RtpTrack
-from .sdp import Description, Media, Payload, parameter_sets, parse_sdp
+from .sdp import Description, Media, parameter_sets, parse_sdp
+from .tracks import VIDEO, audio_track, choose_video
 from .url import RtspUrl, base_url, control_url, parse_url, with_host
 
 AGENT = "FacilityCameras"
@@ -40,11 +38,6 @@ SILENCE_S = 8.0
 GOODBYE_S = 2.0
 #: Packets but no picture to begin with for so long (long groups: C3).
 KEYFRAME_S = 45.0
-_VIDEO: dict[str, type[H264Pictures | H265Pictures]] = {
-    "h264": H264Pictures,
-    "h265": H265Pictures,
-    "hevc": H265Pictures,
-}
 
 
 class Sink(Protocol):
@@ -192,9 +185,8 @@ class Session:
         self._login, self._url = login, target
 
     async def _setup_all(self, description: Description, base: str) -> None:
-        video = self._choose_video(description)
-        media, payload = video
-        pictures = _VIDEO[payload.codec](self._sink.on_picture, self._sink.on_video_format)
+        media, payload = choose_video(description, self._url)
+        pictures = VIDEO[payload.codec](self._sink.on_picture, self._sink.on_video_format)
         pictures.parameter_sets(parameter_sets(payload))
         self._pictures = pictures
         track = RtpTrack(pictures, payload.number, payload.clock or 90_000)
@@ -206,7 +198,7 @@ class Session:
             if other is media:
                 continue
             wanted = self._want_audio and len(self._tracks) == 1 and other.kind == "audio"
-            audio = self._audio_track(other) if wanted else None
+            audio = audio_track(other, self._sink.on_audio) if wanted else None
             if audio is None and not self._manners.all_tracks:
                 continue
             # A failed extra track is not an error (R25).
@@ -216,43 +208,6 @@ class Session:
                     self._tracks.append(audio[0])
                     self._sink.on_audio_format(audio[1])
             channel += 2
-
-    def _choose_video(self, description: Description) -> tuple[Media, Payload]:
-        """The first video medium with a codec we record."""
-        seen = ""
-        for media in description.media:
-            if media.kind != "video":
-                continue
-            for payload in media.payloads:
-                if payload.codec in _VIDEO:
-                    return media, payload
-                seen = seen or payload.codec or str(payload.number)
-        if seen:
-            raise CameraError(Cause.CODEC_UNSUPPORTED, codec=seen.upper(), path=self._url.shown)
-        raise CameraError(Cause.NO_VIDEO, host=self._url.host, path=self._url.shown)
-
-    def _audio_track(self, media: Media) -> tuple[RtpTrack, AudioFormat] | None:
-        """AAC that is described well enough (S11); anything else is dropped and never blocks the video (S13)."""
-        if media.direction == "sendonly":
-            return None
-        for payload in media.payloads:
-            if payload.codec != "mpeg4-generic":
-                continue
-            fields = payload.parameters
-            try:
-                audio = parse_config(bytes.fromhex(fields.get("config", "")))
-                lengths = HeaderLengths(
-                    int(fields.get("sizelength") or 13),
-                    int(fields.get("indexlength") or 3),
-                    int(fields.get("indexdeltalength") or 3),
-                )
-            except ValueError:
-                continue
-            if not (1 <= lengths.size <= 16 and 0 <= lengths.index <= 16 and 0 <= lengths.delta <= 16):
-                continue
-            frames = AacFrames(self._sink.on_audio, lengths)
-            return RtpTrack(frames, payload.number, audio.sample_rate), audio
-        return None
 
     async def _setup(self, media: Media, base: str, channel: int, track: RtpTrack | None, rtcp: Rtcp | None) -> None:
         """SETUP one medium over TCP and bind its channels: the numbers of the answer win (R19)."""
@@ -269,10 +224,13 @@ class Session:
             raise CameraError(Cause.UDP_ONLY, host=self._url.host, path=self._url.shown)
         first = channel
         for part in transport:
-            name, _, numbers = part.partition("=")
-            number = numbers.partition("-")[0].strip()
+            name, _, value = part.partition("=")
+            number = value.partition("-")[0].strip()
             if name.strip() == "interleaved" and number.isascii() and number.isdigit() and int(number) < 255:
                 first = int(number)
+            elif name.strip() == "ssrc" and track is not None:
+                with contextlib.suppress(ValueError):
+                    track.announced = int(value[:16], 16)  # R21: a bad one is never heard
         if track is not None:
             self._demultiplexer.channel(first, track.frame)
         if rtcp is not None:

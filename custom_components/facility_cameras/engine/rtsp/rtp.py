@@ -39,8 +39,11 @@ class RtpTrack:
         self._last_time = 0
         self._time = 0
         self._old_numbers = 0
+        self._next_old = 0
         self._last_ours = 0.0
         self.now = 0.0
+        #: The source that the answer to SETUP named: believed once it is heard, whoever was heard before (P1, R23).
+        self.announced: int | None = None
         #: Packets taken, packets missing, packets of other sources or types.
         self.received = 0
         self.lost = 0
@@ -90,7 +93,7 @@ class RtpTrack:
             return False  # RTCP on the RTP channel
         if self._source is not None:
             self.foreign += 1
-            if self.now - self._last_ours < STRANGER_S:
+            if source != self.announced and self.now - self._last_ours < STRANGER_S:
                 return False
             self._payloads.lost()
             # The new source's times have nothing to do with the old ones: it goes on by arrival.
@@ -116,9 +119,10 @@ class RtpTrack:
         if missing < 0x8000:
             self.lost += missing if missing < 3000 else 1
             self._payloads.lost()
-            self._old_numbers = 0
             return True
-        self._old_numbers += 1
+        # Old ones in a row are numbers that begin anew; single ones are repetitions.
+        self._old_numbers = self._old_numbers + 1 if number == self._next_old else 1
+        self._next_old = number + 1 & 0xFFFF
         if self._old_numbers < 4:
             return False
         self._old_numbers = 0
