@@ -27,7 +27,7 @@ from .const import CONF_AUDIO, CONF_DEVICE, CONF_RECORD, CONF_ZONE, DOMAIN, LOGG
 from .engine.api import Cause, ProbeResult
 from .engine.rtsp.login_in_path import masked
 from .engine_client import EngineError
-from .flow_facility import PASSWORD, USERNAME
+from .flow_facility import PASSWORD, USERNAME, name_error
 from .hub import HUB
 from .onvif_camera import Device, OnvifError, Profile, read_device
 from .pasted_address import take_apart, without_login
@@ -110,14 +110,16 @@ class CameraFlow(ConfigSubentryFlow):
         if known.onvif_host:
             host = f"[{known.onvif_host}]" if ":" in known.onvif_host else known.onvif_host
             address = f"{host}:{known.onvif_port}"
-        self._typed = address
+        if user_input is None:
+            self._typed = address
         suggested = {CONF_ADDRESS: masked(address), CONF_USERNAME: camera.data.get(CONF_USERNAME, "")}
         return await self._async_address("connection", user_input, suggested)
 
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Name, place and sound; the camera itself is not asked."""
         camera = self._get_reconfigure_subentry()
-        if user_input is not None and user_input[CONF_NAME].strip():
+        error = name_error(user_input)
+        if user_input is not None and error is None:
             return self.async_update_and_abort(
                 self._get_entry(),
                 camera,
@@ -128,7 +130,7 @@ class CameraFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="settings",
             data_schema=self.add_suggested_values_to_schema(_SETTINGS, known),
-            errors={CONF_NAME: "name_missing"} if user_input is not None else {},
+            errors={CONF_NAME: error} if error else {},
         )
 
     # --- both --------------------------------------------------------------------------------------------
@@ -156,7 +158,7 @@ class CameraFlow(ConfigSubentryFlow):
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(_ADDRESS, suggested),
             errors=errors,
-            description_placeholders={**self._placeholders, "name": self._camera.name},
+            description_placeholders={**self._placeholders, "name": wording.markdown(self._camera.name)},
         )
 
     def _take_address(self, user_input: dict[str, Any]) -> str | None:
@@ -244,11 +246,12 @@ class CameraFlow(ConfigSubentryFlow):
             errors=errors,
             description_placeholders={
                 **self._placeholders,
-                "maker": device.maker or "–",
-                "model": device.model or "–",
-                "serial": device.serial or "–",
-                "mac": ", ".join(device.macs) or "–",
-                "name": device.name,
+                # Whatever a camera says of itself is a text and nothing else.
+                "maker": wording.markdown(device.maker) or "–",
+                "model": wording.markdown(device.model) or "–",
+                "serial": wording.markdown(device.serial) or "–",
+                "mac": wording.markdown(", ".join(device.macs)) or "–",
+                "name": wording.markdown(device.name),
             },
         )
 
@@ -292,8 +295,9 @@ class CameraFlow(ConfigSubentryFlow):
 
     async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Show what came, ask what it is called, save."""
-        if user_input is not None and (name := user_input[CONF_NAME].strip()):
-            result = self._save(name, user_input)
+        error = name_error(user_input)
+        if user_input is not None and error is None:
+            result = self._save(user_input[CONF_NAME].strip(), user_input)
             if self.source == SOURCE_RECONFIGURE:
                 await self._async_retry()
             return result
@@ -304,7 +308,7 @@ class CameraFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="confirm",
             data_schema=self.add_suggested_values_to_schema(_SETTINGS, user_input or suggested),
-            errors={CONF_NAME: "name_missing"} if user_input is not None else {},
+            errors={CONF_NAME: error} if error else {},
             description_placeholders=self._seen(),
         )
 
@@ -332,7 +336,7 @@ class CameraFlow(ConfigSubentryFlow):
             "fps": f"{seen.get('fps', 0):.0f}" if seen else "–",
             "sound": (received["audio"] or "–").upper() if received else "–",
             "picture": picture,
-            "url": masked(self._camera.url),
+            "url": wording.markdown(masked(self._camera.url)),
         }
 
     def _save(self, name: str, user_input: dict[str, Any]) -> SubentryFlowResult:

@@ -266,6 +266,12 @@ def test_s6_three_lines_are_enough() -> None:
     assert media.payloads[0].codec == "h264"
 
 
+def test_a_codec_is_a_name_and_nothing_else() -> None:
+    for hostile in (b"{{ states('x') }}", b"![](http:", b"<img src=x>", b"x" * 33, b""):
+        (media,) = parse_sdp(b"m=video 0 RTP/AVP 96\na=rtpmap:96 " + hostile + b"/90000").media
+        assert media.payloads[0].codec in ("?", "")
+
+
 def test_bounds() -> None:
     body = b"\n".join([b"m=video 0 RTP/AVP 96"] * 100 + [b"a=fmtp:96 k%d=v" % number for number in range(500)])
     description = parse_sdp(body)
