@@ -212,7 +212,8 @@ class FacilityDashboard(LovelaceConfig):
         state = facility.camera(camera_id)
         sentence = wording.problem_sentence(self.hass, state["problem"]) if state else ""
         zone = wording.zone_word(self.hass, camera.data[CONF_ZONE])
-        lines = [f"**{camera.title}** · {zone} · {facility.entry.title}", sentence]
+        where = [wording.markdown(text) for text in (camera.title, zone, facility.entry.title)]
+        lines = [f"**{where[0]}** · {where[1]} · {where[2]}", wording.markdown(sentence)]
         if connectivity := self._entity(BINARY_SENSOR, camera_id, "connectivity"):
             lines.append(self._since(connectivity))
         cards: list[dict[str, Any]] = [
