@@ -70,6 +70,10 @@ class SkippingLoop(asyncio.SelectorEventLoop):
     def utc(self) -> float:
         return self._began + self.time()
 
+    async def getaddrinfo(self, host: Any, port: Any, **how: Any) -> Any:
+        # Addresses in figures need no thread, which would take longer than everything else.
+        return socket.getaddrinfo(host, port, **how, flags=socket.AI_NUMERICHOST)
+
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         self.on_connect(self.time())
         await super().sock_connect(sock, address)
