@@ -122,7 +122,7 @@ class Camera:
         try:
             while True:
                 if self._logins.refused(self.config):
-                    error = CameraError(Cause.PASSWORD_WRONG, host=self._url.host)
+                    error = CameraError(Cause.PASSWORD_WRONG, host=self._url.host, user=self.config["username"])
                 else:
                     error = await self.run_once()
                 await self._pause(self._failed(error))

@@ -83,7 +83,7 @@ class Authenticator:
 
     def __init__(self, username: str, password: str) -> None:
         """Keep the login; "" for both means that there is none."""
-        self._username = username
+        self.username = username
         self._password = password
         self._challenge: Challenge | None = None
         self._count = 0
@@ -92,12 +92,12 @@ class Authenticator:
 
     def anew(self) -> Authenticator:
         """The same login for another connection that knows nothing of this one."""
-        return Authenticator(self._username, self._password)
+        return Authenticator(self.username, self._password)
 
     @property
     def has_login(self) -> bool:
         """Whether there is anything to sign with."""
-        return bool(self._username or self._password)
+        return bool(self.username or self._password)
 
     def challenged(self, values: Iterable[str]) -> bool:
         """Take the challenges of a 401. True if trying again makes sense: the first time, or with a new nonce (R12)."""
@@ -130,7 +130,7 @@ class Authenticator:
             return None
         self.used = True
         if challenge.scheme == "basic":
-            return f"Basic {base64.b64encode(f'{self._username}:{self._password}'.encode()).decode()}"
+            return f"Basic {base64.b64encode(f'{self.username}:{self._password}'.encode()).decode()}"
         self._count += 1
         return self._digest(challenge, method, url)
 
@@ -140,7 +140,7 @@ class Authenticator:
 
         client = secrets.token_hex(8)
         number = f"{self._count:08x}"
-        first = hashed(f"{self._username}:{challenge.realm}:{self._password}")
+        first = hashed(f"{self.username}:{challenge.realm}:{self._password}")
         if challenge.session:
             first = hashed(f"{first}:{challenge.nonce}:{client}")
         second = hashed(f"{method}:{url}")
@@ -149,7 +149,7 @@ class Authenticator:
         else:
             response = hashed(f"{first}:{challenge.nonce}:{second}")
         fields = [
-            f'username="{_quoted(self._username)}"',
+            f'username="{_quoted(self.username)}"',
             f'realm="{_quoted(challenge.realm)}"',
             f'nonce="{_quoted(challenge.nonce)}"',
             f'uri="{url}"',

@@ -284,12 +284,13 @@ class Session:
         if 200 <= status < 300:
             return
         if status == 401:
-            cause = Cause.PASSWORD_WRONG if self._login.has_login else Cause.PASSWORD_MISSING
-            raise CameraError(cause, host=self._url.host)
+            if self._login.has_login:
+                raise CameraError(Cause.PASSWORD_WRONG, host=self._url.host, user=self._login.username)
+            raise CameraError(Cause.PASSWORD_MISSING, host=self._url.host)
         if status == 404:
             raise CameraError(Cause.PATH_NOT_FOUND, host=self._url.host, path=self._url.shown)
         if status in (453, 503):
-            raise CameraError(Cause.CAMERA_BUSY, host=self._url.host)
+            raise CameraError(Cause.CAMERA_BUSY, host=self._url.host, status=status)
         raise CameraError(Cause.CAMERA_ERROR, host=self._url.host, status=status)
 
     # Playing ------------------------------------------------------------------------------------------------------

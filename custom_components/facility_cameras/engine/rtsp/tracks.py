@@ -31,7 +31,7 @@ def choose_video(description: Description, url: RtspUrl) -> tuple[Media, Payload
                 return media, payload
             seen = seen or payload.codec or str(payload.number)
     if seen:
-        raise CameraError(Cause.CODEC_UNSUPPORTED, codec=seen.upper(), path=url.shown)
+        raise CameraError(Cause.CODEC_UNSUPPORTED, host=url.host, codec=seen.upper(), path=url.shown)
     raise CameraError(Cause.NO_VIDEO, host=url.host, path=url.shown)
 
 
