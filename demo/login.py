@@ -13,8 +13,6 @@ from .problem import DemoError
 #: Shown to whoever starts the demo. Home Assistant listens on this machine only.
 USERNAME = "demo"
 PASSWORD = "demo"
-#: What a new Home Assistant adds of its own accord: it wants the Internet, and has nothing to do with cameras.
-_UNWANTED = {"google_translate", "met", "radio_browser", "shopping_list"}
 
 
 class Tokens(TypedDict):
@@ -90,19 +88,11 @@ async def finish_onboarding(client: Client) -> None:
     """Answer the rest of the welcome page. Does nothing where that is done."""
     if (done := await _done(client.http, client.url)) is None:
         return
-    for step in ("core_config", "analytics"):
-        if step not in done:
-            await client.post(f"/api/onboarding/{step}")
+    if "analytics" not in done:
+        await client.post("/api/onboarding/analytics")
     if "integration" not in done:
         page = f"{client.url}/"
         await client.post("/api/onboarding/integration", {"client_id": page, "redirect_uri": f"{page}?auth_callback=1"})
-
-
-async def tidy_up(client: Client) -> None:
-    """Take away what the welcome page added, some seconds after it was answered."""
-    for entry in await client.get("/api/config/config_entries/entry"):
-        if entry["domain"] in _UNWANTED:
-            await client.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
 
 
 def save(tokens: Tokens, path: Path) -> None:

@@ -113,7 +113,6 @@ async def demo(options: Options) -> list[Finding]:
                 say(f"Setting up {len(site.facilities())} facilities and {len(site.cameras)} cameras …")
                 await set_up(client, site, folder.footage)
                 cameras = await _ready(client, site, folder, home_assistant, simulator)
-                await login.tidy_up(client)
                 say("")
                 say(table(cameras, await engine.cameras(folder.config)))
                 say("")

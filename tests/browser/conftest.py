@@ -71,7 +71,22 @@ def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDe
         finally:
             process.kill()
             process.wait()
+    left = _processes_of(folder)
+    assert not left, f"the demo left behind: {left}"
     shutil.rmtree(folder)
+
+
+def _processes_of(folder: Path) -> list[str]:
+    """Command lines that name the folder: Home Assistant, the simulator, the engine."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has just ended
+        if str(folder) in command:
+            found.append(command)
+    return found
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
