@@ -150,6 +150,7 @@ class CameraFlow(ConfigSubentryFlow):
             data_schema=self.add_suggested_values_to_schema(_ADDRESS, suggested),
             errors=errors,
             description_placeholders={**self._placeholders, "name": self._camera.name},
+            last_step=False,
         )
 
     def _take_address(self, user_input: dict[str, Any]) -> str | None:
@@ -236,6 +237,7 @@ class CameraFlow(ConfigSubentryFlow):
                 "mac": ", ".join(device.macs) or "–",
                 "name": device.name,
             },
+            last_step=False,
         )
 
     def _take_profile(self, device: Device, profile: Profile) -> None:
@@ -316,7 +318,9 @@ class CameraFlow(ConfigSubentryFlow):
             "codec": {"h264": "H.264", "h265": "H.265"}.get(received["video"], received["video"]) if received else "–",
             "size": f"{received['width']} × {received['height']}" if received else "–",
             "fps": f"{seen.get('fps', 0):.0f}" if seen else "–",
-            "sound": (received["audio"] or "–").upper() if received else "–",
+            "sound": received["audio"].upper()
+            if received and received["audio"]
+            else wording.words(self.hass, "sound_none"),
             "picture": picture,
             "url": self._camera.url,
         }

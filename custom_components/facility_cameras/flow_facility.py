@@ -66,7 +66,7 @@ def _label(hass: HomeAssistant, volume: Volume, cameras: int) -> str:
         folder=volume.folder,
         kind=wording.words(hass, f"volume_{volume.kind}"),
         free=f"{volume.free / 1e9:,.0f}",
-        room=wording.words(hass, "volume_days" if days else "volume_no_day", days=str(days), cameras=str(cameras)),
+        room=wording.words(hass, "volume_days" if days else "volume_no_day", days=str(days)),
     )
 
 
