@@ -12,6 +12,7 @@ import logging
 import random
 
 from .api import CameraConfig, CameraState, Cause, Problem, Status
+from .camera_log import CameraLog
 from .clock import Clock, microseconds
 from .feed import Feed
 from .logins import Logins
@@ -68,6 +69,7 @@ class Camera:
         self._dialogues = dialogues
         self._changed = changed
         self._manners = Manners()
+        self._log = CameraLog(config["id"])
         self._status = Status.UNKNOWN
         self._since = microseconds(clock.utc())
         self._problem: Problem = {"cause": Cause.STARTING.value, "placeholders": {}}
@@ -191,11 +193,12 @@ class Camera:
             return
         self._end_grace()
         self._first_picture_s = run.began - self._connecting_since
+        self._log.tell("online", self._clock.monotonic())
         self._set(Status.ONLINE, NO_PROBLEM)
 
     def _failed(self, error: CameraError) -> float:
         """Tell what happened; returns how long to wait, in seconds."""
-        _LOGGER.info("camera %s: %s", self.config["id"], error)
+        self._log.tell(str(error), self._clock.monotonic())
         healthy = self._status is Status.ONLINE and self._clock.monotonic() - self._connecting_since >= HEALTHY_S
         if healthy:
             # Not at every picture: who is lost again and again is asked less often (B12).
