@@ -35,6 +35,7 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
 
     async def language_changed(_event: Event) -> None:
         await wording.async_load(hass)
+        dashboard.async_speak(hass)
 
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop)
     hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, language_changed)

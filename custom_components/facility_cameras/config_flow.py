@@ -67,7 +67,7 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
             else:
                 return await self.async_step_footage()
         schema = self.add_suggested_values_to_schema(facility_schema(), user_input or {})
-        return self.async_show_form(step_id="user", data_schema=schema, errors=errors)
+        return self.async_show_form(step_id="user", data_schema=schema, errors=errors, last_step=False)
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change name and shared log-in, then go on to the footage. An empty password leaves it as it is."""
@@ -95,7 +95,10 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
         )
         known = user_input or {CONF_NAME: entry.title, CONF_USERNAME: entry.data.get(CONF_USERNAME, "")}
         return self.async_show_form(
-            step_id="reconfigure", data_schema=self.add_suggested_values_to_schema(schema, known), errors=errors
+            step_id="reconfigure",
+            data_schema=self.add_suggested_values_to_schema(schema, known),
+            errors=errors,
+            last_step=False,
         )
 
     async def async_step_footage(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -124,7 +127,8 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
             step_id="footage",
             data_schema=self.add_suggested_values_to_schema(schema, known),
             errors=errors,
-            description_placeholders={"facility": self._name},
+            description_placeholders={"facility": self._name, "cameras": str(self._cameras)},
+            last_step=self.source != SOURCE_USER,
         )
 
     async def async_step_footage_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -138,6 +142,7 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
                 "folder": self._data[CONF_ARCHIVE],
                 "warnings": "\n".join(f"- {sentence}" for sentence in self._told),
             },
+            last_step=self.source != SOURCE_USER,
         )
 
     async def _async_finish(self, known: Mapping[str, Any]) -> ConfigFlowResult:

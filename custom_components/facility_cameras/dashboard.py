@@ -42,6 +42,14 @@ def async_show(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBAC
     return dashboard.async_add(coordinator)
 
 
+@callback
+def async_speak(hass: HomeAssistant) -> None:
+    """Home Assistant's language changed, and its words are at hand."""
+    if (dashboard := hass.data.get(_DASHBOARD)) is not None:
+        dashboard.async_put_panel()
+        dashboard.async_settle()
+
+
 class FacilityDashboard(LovelaceConfig):
     """One view of all facilities: cameras that are offline first, then a section for each facility."""
 
@@ -78,8 +86,14 @@ class FacilityDashboard(LovelaceConfig):
 
     @callback
     def async_open(self) -> None:
-        """Put the panel into the side bar."""
+        """Be there."""
         self.hass.data[LOVELACE_DATA].dashboards[URL_PATH] = self
+        self.async_put_panel()
+        self._unsubscribe = self.hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._async_registry)
+
+    @callback
+    def async_put_panel(self) -> None:
+        """Put the panel into the side bar, or give it its name in another language."""
         frontend.async_register_built_in_panel(
             self.hass,
             "lovelace",
@@ -89,21 +103,20 @@ class FacilityDashboard(LovelaceConfig):
             config={"mode": MODE_YAML},
             update=True,
         )
-        self._unsubscribe = self.hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._async_registry)
 
     @callback
     def async_add(self, coordinator: FacilityCoordinator) -> CALLBACK_TYPE:
         """Show a facility until the returned function is called."""
         self._coordinators.append(coordinator)
-        stop = coordinator.async_listen(None, self._async_told)
-        self._async_told()
+        stop = coordinator.async_listen(None, self.async_settle)
+        self.async_settle()
 
         @callback
         def remove() -> None:
             stop()
             self._coordinators.remove(coordinator)
             if self._coordinators:
-                self._async_told()
+                self.async_settle()
             else:
                 self._close()
 
@@ -121,10 +134,10 @@ class FacilityDashboard(LovelaceConfig):
     @callback
     def _async_registry(self, _event: Event[er.EventEntityRegistryUpdatedData]) -> None:
         """An entity was added, renamed or removed."""
-        self._async_told()
+        self.async_settle()
 
     @callback
-    def _async_told(self) -> None:
+    def async_settle(self) -> None:
         """Something may have changed: build it anew, once, when things have settled."""
         if self._later is None:
             self._later = async_call_later(self.hass, _SETTLE_S, HassJob(self._async_settled, cancel_on_shutdown=True))
@@ -169,19 +182,36 @@ class FacilityDashboard(LovelaceConfig):
         return {"title": self._words("dashboard_title"), "views": [view]}
 
     def _heading(self, facility: FacilityCoordinator) -> list[dict[str, Any]]:
-        owner = facility.entry.entry_id
-        badges: list[dict[str, Any]] = [
-            {"type": "entity", "entity": entity_id, "show_icon": True, "show_state": True}
-            for key in ("cameras_online", "cameras_not_recording", "free_space")
-            if (entity_id := self._entity(SENSOR, owner, key))
-        ]
-        title = self._words("dashboard_facility", facility=facility.entry.title, count=str(len(facility.cameras())))
+        """The facility's name, and how it stands in one line."""
         cards: list[dict[str, Any]] = [
-            {"type": "heading", "heading": title, "icon": "mdi:hospital-building", "badges": badges}
+            {"type": "heading", "heading": facility.entry.title, "icon": "mdi:hospital-building"},
+            {
+                "type": "markdown",
+                "text_only": True,
+                "content": self._summary(facility),
+                "grid_options": {"columns": "full"},
+            },
         ]
         if not facility.cameras():
-            cards.append({"type": "markdown", "content": self._words("dashboard_no_cameras")})
+            cards[1]["content"] = self._words(
+                "dashboard_no_cameras", address=f"/config/integrations/integration/{DOMAIN}"
+            )
         return cards
+
+    def _summary(self, facility: FacilityCoordinator) -> str:
+        """How many are online, how many are not recorded (if any), how much room there is: kept true by the page."""
+        owner, parts = facility.entry.entry_id, []
+        if online := self._entity(SENSOR, owner, "cameras_online"):
+            count = f"{{{{ states('{online}') | int('–') }}}}"
+            parts.append(self._words("dashboard_online", online=count, total=str(len(facility.cameras()))))
+        if free := self._entity(SENSOR, owner, "free_space"):
+            room = f"{{{{ states('{free}', rounded=True, with_unit=True) }}}}"
+            parts.append(self._words("dashboard_free", free=room))
+        summary = " · ".join(parts)
+        if idle := self._entity(SENSOR, owner, "cameras_not_recording"):
+            told = self._words("dashboard_not_recording", count=f"{{{{ states('{idle}') }}}}")
+            summary += f"{{% if states('{idle}') | int(0) %}} · **{told}**{{% endif %}}"
+        return summary
 
     def _online_card(self, facility: FacilityCoordinator, camera: ConfigSubentry) -> dict[str, Any]:
         """A picture (live on a tap), the status, the recording switch."""
@@ -191,19 +221,19 @@ class FacilityDashboard(LovelaceConfig):
         name = f"{camera.title} · {wording.zone_word(self.hass, camera.data[CONF_ZONE])}"
         cards: list[dict[str, Any]] = []
         if entity_id := self._entity(CAMERA, camera_id, "camera"):
-            picture: dict[str, Any] = {
-                "type": "picture-entity",
-                "entity": entity_id,
-                "name": name,
-                "camera_view": "auto",
-                "show_state": False,
-            }
-            cards.append(picture)
-            if received and received["video"] == "h265":
-                # Most browsers cannot play it: the picture stays, and says why.
-                picture["name"] = f"{name} · H.265"
-                cards.append({"type": "markdown", "text_only": True, "content": self._words("dashboard_h265")})
-        cards.append({"type": "horizontal-stack", "cards": self._tiles(camera_id)})
+            cards.append(
+                {
+                    "type": "picture-entity",
+                    "entity": entity_id,
+                    "name": name,
+                    "camera_view": "auto",
+                    "show_state": False,
+                }
+            )
+        cards.append({"type": "horizontal-stack", "cards": self._tiles(camera_id, online=True)})
+        if received and received["video"] == "h265":
+            # Most browsers cannot play it: the picture stays, and this says why.
+            cards.append({"type": "markdown", "text_only": True, "content": self._words("dashboard_h265")})
         return {"type": "vertical-stack", "cards": cards, "grid_options": {"columns": 12}}
 
     def _offline_card(self, facility: FacilityCoordinator, camera: ConfigSubentry) -> dict[str, Any]:
@@ -218,7 +248,7 @@ class FacilityDashboard(LovelaceConfig):
             lines.append(self._since(connectivity))
         cards: list[dict[str, Any]] = [
             {"type": "markdown", "content": "\n\n".join(line for line in lines if line)},
-            {"type": "horizontal-stack", "cards": self._tiles(camera_id)},
+            {"type": "horizontal-stack", "cards": self._tiles(camera_id, online=False)},
         ]
         return {"type": "vertical-stack", "cards": cards, "grid_options": {"columns": 12}}
 
@@ -228,17 +258,19 @@ class FacilityDashboard(LovelaceConfig):
             f" if state_attr('{connectivity}', 'since') else '–' }}}}"
         )
 
-    def _tiles(self, camera_id: str) -> list[dict[str, Any]]:
+    def _tiles(self, camera_id: str, *, online: bool) -> list[dict[str, Any]]:
+        """Status and recording switch. Of a camera that is away the switch says what will be, not what is."""
         tiles: list[dict[str, Any]] = []
         if status := self._entity(SENSOR, camera_id, "status"):
-            tiles.append({"type": "tile", "entity": status, "name": self._words("dashboard_status")})
+            tile = {"type": "tile", "entity": status, "name": self._words("dashboard_status")}
+            tiles.append({**tile, "color": "green" if online else "red"})
         if switch := self._entity(SWITCH, camera_id, "recording"):
             toggle = {"action": "toggle", "confirmation": {"text": self._words("dashboard_confirm")}}
             tiles.append(
                 {
                     "type": "tile",
                     "entity": switch,
-                    "name": self._words("dashboard_recording"),
+                    "name": self._words("dashboard_recording" if online else "dashboard_recording_later"),
                     "icon_tap_action": toggle,
                     "tap_action": {"action": "more-info"},
                 }

@@ -159,6 +159,7 @@ class CameraFlow(ConfigSubentryFlow):
             data_schema=self.add_suggested_values_to_schema(_ADDRESS, suggested),
             errors=errors,
             description_placeholders={**self._placeholders, "name": wording.markdown(self._camera.name)},
+            last_step=False,
         )
 
     def _take_address(self, user_input: dict[str, Any]) -> str | None:
@@ -253,6 +254,7 @@ class CameraFlow(ConfigSubentryFlow):
                 "mac": wording.markdown(", ".join(device.macs)) or "–",
                 "name": wording.markdown(device.name),
             },
+            last_step=False,
         )
 
     def _take_profile(self, device: Device, profile: Profile) -> None:
@@ -334,7 +336,9 @@ class CameraFlow(ConfigSubentryFlow):
             "codec": {"h264": "H.264", "h265": "H.265"}.get(received["video"], received["video"]) if received else "–",
             "size": f"{received['width']} × {received['height']}" if received else "–",
             "fps": f"{seen.get('fps', 0):.0f}" if seen else "–",
-            "sound": (received["audio"] or "–").upper() if received else "–",
+            "sound": received["audio"].upper()
+            if received and received["audio"]
+            else wording.words(self.hass, "sound_none"),
             "picture": picture,
             "url": wording.markdown(masked(self._camera.url)),
         }

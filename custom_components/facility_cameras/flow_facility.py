@@ -61,14 +61,14 @@ def footage_schema(hass: HomeAssistant, volumes: list[Volume], cameras: int) -> 
 
 
 def _label(hass: HomeAssistant, volume: Volume, cameras: int) -> str:
+    days = volume.days(cameras)
     return wording.words(
         hass,
         "volume_label",
         folder=volume.folder,
         kind=wording.words(hass, f"volume_{volume.kind}"),
         free=f"{volume.free / 1e9:,.0f}",
-        days=str(volume.days(cameras)),
-        cameras=str(cameras),
+        room=wording.words(hass, "volume_days" if days else "volume_no_day", days=str(days)),
     )
 
 
@@ -94,10 +94,9 @@ async def async_judge(hass: HomeAssistant, folder: str) -> Judgement:
 def concerns(hass: HomeAssistant, judgement: Judgement, cameras: int, days: int) -> list[str]:
     """Sentences about what should be known before footage goes into a folder."""
     told = [wording.words(hass, concern.value) for concern in judgement.concerns]
-    if judgement.days(cameras) < days:
-        told.append(
-            wording.words(hass, "warning_days", room=str(judgement.days(cameras)), cameras=str(cameras), days=str(days))
-        )
+    if (room := judgement.days(cameras)) < days:
+        key = "warning_days" if room else "warning_no_day"
+        told.append(wording.words(hass, key, room=str(room), cameras=str(cameras), days=str(days)))
     return told
 
 

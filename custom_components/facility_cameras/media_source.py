@@ -163,8 +163,7 @@ class FootageSource(MediaSource):
                     max(span["start"] // _US, interval.start), max(min(-(-span["end"] // _US), interval.end), 1)
                 )
                 times = f"{_local(piece.start * _US):%H:%M:%S} – {_local(piece.end * _US):%H:%M:%S}"
-                title = wording.words(self.hass, "media_span", times=times)
-                children.append(_item(f"{path}/{piece}", title, play=True))
+                children.append(_item(f"{path}/{piece}", times, play=True))
         return _item(f"{path}/day/{day.isoformat()}", self._day_title(day), children, play=True)
 
     async def _files(self, entry: ConfigEntry, camera: ConfigSubentry, interval: _Interval) -> BrowseMediaSource:

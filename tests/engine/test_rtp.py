@@ -104,7 +104,16 @@ def test_r23_the_announced_source_is_taken_whoever_was_heard_before() -> None:
     heard.hear(0, payload=b"ours")
     heard.hear(501, payload=b"ghost", source=8)
     heard.hear(1, payload=b"ours")
-    assert heard.payloads == [b"ghost", b"ours", b"ours"]
+    assert heard.payloads == [b"ours", b"ours"]
+
+
+def test_p1_an_announced_source_that_never_speaks_is_waited_for_a_second() -> None:
+    heard = Heard()
+    heard.track.announced = 7
+    for index in range(20):
+        heard.track.now = index / 10
+        heard.hear(index, payload=bytes((index,)), source=8)
+    assert heard.payloads == [bytes((index,)) for index in range(10, 20)]
 
 
 def test_p15_other_payload_numbers() -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.template import Template
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, get_system_health_info
 from pytest_homeassistant_custom_component.components.diagnostics import get_diagnostics_for_config_entry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 import yarl
 
-from custom_components.facility_cameras import wording
 from custom_components.facility_cameras.const import DOMAIN
 from tests.hub.stage import Simulator, camera_id, entity_id, hub_of, state, until, until_online
 
@@ -102,7 +102,8 @@ async def test_system_health(home: HomeAssistant, simulator: Simulator, make_fac
 async def test_dashboard_builds_itself(
     home: HomeAssistant, simulator: Simulator, make_facility: Make, hass_ws_client: WebSocketGenerator
 ) -> None:
-    entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"], "Lobby": simulator.cameras["Lobby"]})
+    name = "Trạm {{ 7 * 7 }}"
+    entry = make_facility(name, {"Gate": simulator.cameras["Gate"], "Lobby": simulator.cameras["Lobby"]})
     assert await async_setup_component(home, DOMAIN, {})
     await home.async_block_till_done()
     websocket = await hass_ws_client()
@@ -115,8 +116,11 @@ async def test_dashboard_builds_itself(
     assert (await ask("get_panels"))["facility-cameras"]["title"] == "Cameras"
     (view,) = (await ask("lovelace/config", url_path="facility-cameras"))["views"]
     (section,) = view["sections"]
-    heading, *cards = section["cards"]
-    assert heading["heading"] == "Trạm 1 · cameras: 2"
+    heading, summary, *cards = section["cards"]
+    assert heading["heading"] == name
+    told = Template(summary["content"], home).async_render()
+    assert told.startswith("2 of 2 cameras online · ")
+    assert told.endswith(" GB free")
     assert len(cards) == 2
     gate, lobby = camera_id(entry, "Gate"), camera_id(entry, "Lobby")
     text = json.dumps(view)
@@ -131,11 +135,14 @@ async def test_dashboard_builds_itself(
     (view,) = (await ask("lovelace/config", url_path="facility-cameras"))["views"]
     first, second = view["sections"]
     assert first["cards"][0]["heading"] == "Not connected: 1"
-    assert "**Gate**" in first["cards"][1]["cards"][0]["content"]
-    assert len(second["cards"]) == 2
+    told = Template(first["cards"][1]["cards"][0]["content"], home).async_render()
+    assert "**Gate**" in told
+    assert "49" not in told, "a name is no template"
+    assert len(second["cards"]) == 3
 
-    home.config.language = "vi"
-    await wording.async_load(home)
+    await home.config.async_update(language="vi")
+    await home.async_block_till_done()
+    assert (await ask("get_panels"))["facility-cameras"]["title"] == "Camera cơ sở"
     (view,) = (await ask("lovelace/config", url_path="facility-cameras"))["views"]
     assert view["sections"][0]["cards"][0]["heading"] == "Mất kết nối: 1"
     await home.config_entries.async_unload(entry.entry_id)

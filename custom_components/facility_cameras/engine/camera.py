@@ -12,6 +12,7 @@ import logging
 import random
 
 from .api import CameraConfig, CameraState, Cause, Problem, Status
+from .camera_log import CameraLog
 from .clock import Clock, microseconds
 from .feed import Feed
 from .logins import Logins
@@ -68,6 +69,7 @@ class Camera:
         self._dialogues = dialogues
         self._changed = changed
         self._manners = Manners()
+        self._log = CameraLog(config["id"])
         self._status = Status.UNKNOWN
         self._since = microseconds(clock.utc())
         self._problem: Problem = {"cause": Cause.STARTING.value, "placeholders": {}}
@@ -130,7 +132,6 @@ class Camera:
     async def run_once(self) -> CameraError:
         """One session, from the connection to its end. Returns why it ended."""
         self._connecting_since = self._clock.monotonic()
-        self._reconnects += 1
         config = self.config
         run = Run(self.feed, self.recorder, self._clock)
         session = Session(
@@ -141,6 +142,7 @@ class Camera:
             await session.connect()
             async with self._dialogues:
                 await session.open(self._clock.monotonic)
+            self._reconnects += 1
             self._logins.worked(config)
             self._password_tries = 0
             await self._receive(session, run)
@@ -191,11 +193,12 @@ class Camera:
             return
         self._end_grace()
         self._first_picture_s = run.began - self._connecting_since
+        self._log.tell("online", self._clock.monotonic())
         self._set(Status.ONLINE, NO_PROBLEM)
 
     def _failed(self, error: CameraError) -> float:
         """Tell what happened; returns how long to wait, in seconds."""
-        _LOGGER.info("camera %s: %s", self.config["id"], error)
+        self._log.tell(str(error), self._clock.monotonic())
         healthy = self._status is Status.ONLINE and self._clock.monotonic() - self._connecting_since >= HEALTHY_S
         if healthy:
             # Not at every picture: who is lost again and again is asked less often (B12).

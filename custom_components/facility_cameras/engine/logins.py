@@ -48,8 +48,9 @@ class Logins:
         return self._matches(config) == "worked"
 
     def refused(self, config: CameraConfig) -> bool:
-        """Whether this login was refused and must not be tried again."""
-        return self._matches(config) == "refused"
+        """Whether this login was refused and must not be tried again. Asked before every try: costs little mostly."""
+        known = self.remembered.get(config["id"])
+        return known is not None and known["state"] == "refused" and self._matches(config) == "refused"
 
     def remove(self, camera: str) -> None:
         """The camera is gone for good."""

@@ -162,21 +162,6 @@ class H264Pictures(PictureBuilder):
             position += size
         return False
 
-    def packet(self, data: bytes, view: memoryview, start: int, end: int, time: int, marker: bool, now: float) -> None:
-        """Take the payload of the next RTP packet: nine of ten are the middle of an FU-A and go the short way."""
-        fragment = self.fragment
-        if (
-            fragment is not None
-            and time == self.time
-            and end - start > 2
-            and data[start] & 0x1F == 28
-            and not data[start + 1] & 0xC0
-            and not marker
-        ):
-            fragment.append(view[start + 2 : end])
-        else:
-            super().packet(data, view, start, end, time, marker, now)
-
     def payload(self, data: bytes, view: memoryview, start: int, end: int) -> None:
         """One RTP payload (RFC 6184 section 5.2: single NAL unit, STAP-A, FU-A)."""
         if end - start < 2:
@@ -186,7 +171,8 @@ class H264Pictures(PictureBuilder):
         if kind == 28:  # FU-A
             header = data[start + 1]
             if header & 0x80:
-                self.begin_fragment(bytes(((first & 0xE0) | (header & 0x1F),)), view[start + 2 : end])
+                inner = header & 0x1F
+                self.begin_fragment(bytes((first & 0xE0 | inner,)), view[start + 2 : end], bytes((first, inner)))
             elif self.fragment is not None:
                 self.fragment.append(view[start + 2 : end])
             if header & 0x40:

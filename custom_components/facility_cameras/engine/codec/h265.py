@@ -189,21 +189,6 @@ class H265Pictures(PictureBuilder):
         """The format of these parameter sets."""
         return video_format(sets[VPS], sets[SPS], sets[PPS])
 
-    def packet(self, data: bytes, view: memoryview, start: int, end: int, time: int, marker: bool, now: float) -> None:
-        """Take the payload of the next RTP packet: nine of ten are the middle of an FU and go the short way."""
-        fragment = self.fragment
-        if (
-            fragment is not None
-            and time == self.time
-            and end - start > 3
-            and data[start] & 0x7E == 98
-            and not data[start + 2] & 0xC0
-            and not marker
-        ):
-            fragment.append(view[start + 3 : end])
-        else:
-            super().packet(data, view, start, end, time, marker, now)
-
     def payload(self, data: bytes, view: memoryview, start: int, end: int) -> None:
         """One RTP payload (RFC 7798 section 4.4: single NAL unit, AP, FU)."""
         if end - start < 4:
@@ -212,8 +197,9 @@ class H265Pictures(PictureBuilder):
         if kind == 49:  # FU
             header = data[start + 2]
             if header & 0x80:
-                first = (data[start] & 0x81) | (header & 0x3F) << 1
-                self.begin_fragment(bytes((first, data[start + 1])), view[start + 3 : end])
+                first, second, inner = data[start], data[start + 1], header & 0x3F
+                rebuilt = bytes((first & 0x81 | inner << 1, second))
+                self.begin_fragment(rebuilt, view[start + 3 : end], bytes((first, second, inner)))
             elif self.fragment is not None:
                 self.fragment.append(view[start + 3 : end])
             if header & 0x40:

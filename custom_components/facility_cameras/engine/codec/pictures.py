@@ -50,6 +50,7 @@ class PictureBuilder(ABC):
         self._on_format = on_format
         #: The parts of a NAL unit that arrives in fragments, behind a place for its length; None outside of one.
         self.fragment: list[Buffer] | None = None
+        self._middle = b""
         self.unknown_payloads = 0
         #: Pictures dropped because something of them was missing or too large.
         self.damaged = 0
@@ -111,6 +112,10 @@ class PictureBuilder(ABC):
 
     def packet(self, data: bytes, view: memoryview, start: int, end: int, time: int, marker: bool, now: float) -> None:
         """Take the payload of the next RTP packet. `time` is its extended RTP time, `now` monotonic seconds."""
+        fragment = self.fragment
+        if fragment is not None and time == self.time and not marker and data.startswith(self._middle, start, end):
+            fragment.append(view[start + len(self._middle) : end])  # nine of ten: the middle of a fragmented unit
+            return
         if time != self.time:
             if self.fragment is not None:
                 self.lost()
@@ -144,11 +149,12 @@ class PictureBuilder(ABC):
 
     # NAL side -----------------------------------------------------------------------------------------------------
 
-    def begin_fragment(self, header: bytes, rest: Buffer) -> None:
-        """The first fragment of a NAL unit, its header rebuilt."""
+    def begin_fragment(self, header: bytes, rest: Buffer, middle: bytes) -> None:
+        """The first fragment of a NAL unit, its header rebuilt. `middle` begins each payload between first and last."""
         if self.fragment is not None:
             self.lost()
         self.fragment = [b"\0\0\0\0", header, rest]
+        self._middle = middle
 
     def end_fragment(self) -> None:
         """The last fragment of a NAL unit has been appended."""

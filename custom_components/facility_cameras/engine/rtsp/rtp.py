@@ -12,6 +12,8 @@ _SENDER_REPORT = Struct(">BBHIIII")
 _RECEIVER_REPORT = Struct(">BBHIIIIIII")
 #: Strangers are believed when our own source was not heard for so long.
 STRANGER_S = 2.0
+#: The source that was announced is waited for so long.
+ANNOUNCED_S = 1.0
 #: Seconds between 1900 (NTP) and 1970.
 NTP_EPOCH = 2_208_988_800
 
@@ -41,6 +43,7 @@ class RtpTrack:
         self._old_numbers = 0
         self._next_old = 0
         self._last_ours = 0.0
+        self._waiting_since: float | None = None
         self.now = 0.0
         #: The source that the answer to SETUP named: believed once it is heard, whoever was heard before (P1, R23).
         self.announced: int | None = None
@@ -99,6 +102,14 @@ class RtpTrack:
             # The new source's times have nothing to do with the old ones: it goes on by arrival.
             self._time += round((self.now - self._last_ours) * self._clock)
         else:
+            if self.announced not in (None, source):
+                # Packets of an old session may come first (R23); a camera that announces another number than it uses
+                # (P1) is believed a little later.
+                self.foreign += 1
+                if self._waiting_since is None:
+                    self._waiting_since = self.now
+                if self.now - self._waiting_since < ANNOUNCED_S:
+                    return False
             self._time = time
         self._source = source
         self._expected = number
