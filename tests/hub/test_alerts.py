@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.facility_cameras import blueprint_install
 from custom_components.facility_cameras.const import DOMAIN
 from custom_components.facility_cameras.outages import Outages
-from tests.hub.stage import Simulator, camera_id, hub_of, state, until, until_online
+from tests.hub.stage import SimulatedCamera, Simulator, add_camera, camera_id, hub_of, state, until, until_online
 
 type Make = Callable[..., MockConfigEntry]
 OURS = Path(blueprint_install.__file__).parent / "blueprints"
@@ -133,6 +133,44 @@ async def test_told_once_and_back_once(
     simulator.mend()
     await until(lambda: len(told) == 2, what="told that it is back", timeout=30)
     assert told[1].data["change"] == "back"
+
+
+async def test_telegram_gets_names_as_they_are(home: HomeAssistant, simulator: Simulator, make_facility: Make) -> None:
+    """Half of a pair of Markdown signs makes Telegram refuse the whole message."""
+    texts = async_mock_service(home, "telegram_bot", "send_message")
+    photos = async_mock_service(home, "telegram_bot", "send_photo")
+    entry = make_facility("Trạm*", {"Cam_1": simulator.cameras["Gate"]})
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    await until_online(home, entry, "Cam_1")
+    closed = SimulatedCamera({**simulator.cameras["Yard"].about, "rtsp_port": 1})
+    add_camera(home, entry, "Never_there", closed)
+    await automate(home, grace=0, telegram=["notify.chat"])
+    simulator.fault("Gate", "gone")
+    (text,) = await until(lambda: texts, what="told without a picture")
+    (photo,) = await until(lambda: photos, what="told with a picture", timeout=30)
+    for call, message in ((text, text.data["message"]), (photo, photo.data["caption"])):
+        assert call.data["entity_id"] == ["notify.chat"]
+        assert call.data["parse_mode"] == "plain_text"
+        assert "_" in message
+        assert "Trạm*" in message
+    assert _is_jpeg(photo.data["file"])
+
+
+async def test_an_automation_from_before_the_first_facility(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make, told: list[ServiceCall], hass_config_dir: str
+) -> None:
+    path = Path(hass_config_dir) / "blueprints" / "automation" / BLUEPRINT
+    path.parent.mkdir(parents=True)
+    path.write_bytes((OURS / "automation" / BLUEPRINT).read_bytes())
+    await automate(home, grace=0, actions=OWN)
+    assert DOMAIN not in home.config.components
+    entry = make_facility("Trạm 1", {"Cổng": simulator.cameras["Gate"]})
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    await until_online(home, entry, "Cổng")
+    simulator.fault("Gate", "gone")
+    await until(lambda: told, what="told", timeout=30)
 
 
 async def test_short_outages_are_not_told(
