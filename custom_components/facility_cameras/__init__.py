@@ -74,7 +74,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: FacilityConfigEntry) ->
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
     hub = hass.data[HUB]
-    hub.coordinators.pop(entry.entry_id, None)
+    if (coordinator := hub.coordinators.pop(entry.entry_id, None)) is not None:
+        # Nothing is told of it from now on: what waits for a grace to end must not take the last word for the newest.
+        coordinator.async_set_connected(False)
     if entry.disabled_by is not None:
         await hub.async_forget(entry.entry_id)
     return True

@@ -254,9 +254,8 @@ class Hub:
                 coordinator.async_drop_camera(event["id"])
 
     def _take_cameras(self, cameras: list[CameraState]) -> None:
-        for camera in cameras:
-            if coordinator := self.coordinators.get(camera["facility"]):
-                coordinator.async_take_camera(camera)
+        for facility_id, coordinator in tuple(self.coordinators.items()):
+            coordinator.async_take_cameras(camera for camera in cameras if camera["facility"] == facility_id)
 
     def _take_facilities(self, facilities: list[FacilityState]) -> None:
         for facility in facilities:

@@ -110,10 +110,10 @@ async def test_figures_that_show_nothing_new_write_nothing(
         home.bus.async_listen(event_type, note, event_filter=everything)
     for bitrate in (100.0, 200.0, 300.0):
         # What only entities show that are disabled.
-        coordinator.async_take_camera(
-            {**known, "bitrate_kbps": bitrate, "fps": bitrate / 10, "last_frame": int(bitrate)}
+        coordinator.async_take_cameras(
+            [{**known, "bitrate_kbps": bitrate, "fps": bitrate / 10, "last_frame": int(bitrate)}]
         )
-    coordinator.async_take_camera(known)
+    coordinator.async_take_cameras([known])
     await home.async_block_till_done()
     assert not written
 

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import json
 from types import MappingProxyType
 
-from homeassistant.config_entries import ConfigSubentry
+from homeassistant.config_entries import SOURCE_USER, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.facility_cameras.const import DOMAIN
@@ -104,6 +105,35 @@ async def test_a_facility_added_while_the_last_one_goes(
     await until_online(home, second, "Yard")
     assert hub_of(home).restream_url("any") is not None
     assert len(engines(hass_config_dir)) == 1
+
+
+async def test_an_engine_that_dies_in_the_middle_of_a_flow(
+    home: HomeAssistant,
+    make_facility: Make,
+    simulator: Simulator,
+    hass_config_dir: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = make_facility("A", {})
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    gate = simulator.cameras["Gate"]
+    manager = home.config_entries.subentries
+    flow = await manager.async_init((entry.entry_id, "camera"), context={"source": SOURCE_USER})
+    with monkeypatch.context() as broken:
+        broken.setattr("custom_components.facility_cameras.engine_process._LAUNCHER", "/nowhere/launch.py")
+        engines(hass_config_dir)[0].kill()
+        await until(lambda: not hub_of(home).connected, what="it is missed")
+        flow = await manager.async_configure(flow["flow_id"], {"address": gate.url, **gate.login})
+        assert flow["errors"] == {"base": "engine_away"}
+    await until(lambda: hub_of(home).connected, what="another engine", timeout=40)
+    flow = await manager.async_configure(flow["flow_id"], {"address": gate.url, **gate.login})
+    assert flow["step_id"] == "confirm"
+    # It dies once more, before the camera is saved.
+    engines(hass_config_dir)[0].kill()
+    await manager.async_configure(flow["flow_id"], {"name": "Gate", "zone": "gate", "audio": False})
+    await home.async_block_till_done()
+    await until_online(home, entry, "Gate")
 
 
 async def test_an_outage_is_forgotten_with_its_facility(
