@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from homeassistant.auth.models import User
+from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.components.media_player.const import MediaClass, MediaType
 from homeassistant.components.media_player.errors import BrowseError
 from homeassistant.components.media_source import (
@@ -21,6 +22,7 @@ from homeassistant.components.media_source import (
 from homeassistant.components.websocket_api.connection import current_connection
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.http import current_request
 from homeassistant.util import dt as dt_util
 
 from . import wording
@@ -221,13 +223,19 @@ class FootageSource(MediaSource):
         return _Interval.parse(parts[2]) if len(parts) == 3 else None
 
     def _may_see(self, camera_id: str) -> bool:
-        connection = current_connection.get()
-        user: User | None = connection.user if connection else None
-        return may_see(self.hass, user, camera_id)
+        return may_see(self.hass, _who_asks(), camera_id)
 
     def _day_title(self, day: date) -> str:
         weekday = wording.words(self.hass, f"weekday_{day.isoweekday()}")
         return wording.words(self.hass, "media_day", weekday=weekday, date=f"{day:%d/%m/%Y}")
+
+
+def _who_asks() -> User | None:
+    """The user who browses, in the frontend or through an action called over HTTP; None: an automation does."""
+    if (connection := current_connection.get()) is not None:
+        return connection.user
+    request = current_request.get()
+    return request.get(KEY_HASS_USER) if request is not None else None
 
 
 def _local(microseconds: int) -> datetime:

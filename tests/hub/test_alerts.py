@@ -173,6 +173,10 @@ async def test_an_automation_from_before_the_first_facility(
     await until(lambda: told, what="told", timeout=30)
 
 
+async def until_offline(home: HomeAssistant, key: str) -> None:
+    await until(lambda: state(home, "binary_sensor", key, "connectivity") == "off", what="offline")
+
+
 async def test_a_facility_that_was_removed_tells_nothing(
     home: HomeAssistant, simulator: Simulator, make_facility: Make, told: list[ServiceCall]
 ) -> None:
@@ -184,12 +188,10 @@ async def test_a_facility_that_was_removed_tells_nothing(
     await automate(home, grace=1, actions=OWN)
     for entry in entries:
         simulator.fault(entry.title, "gone")
-        gate = camera_id(entry, entry.title)
-        await until(lambda key=gate: state(home, "binary_sensor", key, "connectivity") == "off", what="offline")
+        await until_offline(home, camera_id(entry, entry.title))
     await home.config_entries.async_remove(entries[0].entry_id)
     await home.config_entries.async_reload(entries[1].entry_id)
-    yard = camera_id(entries[1], "Yard")
-    await until(lambda: state(home, "binary_sensor", yard, "connectivity") == "off", what="known again")
+    await until_offline(home, camera_id(entries[1], "Yard"))
     outages = hub_of(home).outages
     outages._began = {key: began - 60 for key, began in outages._began.items()}
     async_fire_time_changed(home, dt_util.utcnow() + timedelta(minutes=2))

@@ -7,10 +7,12 @@ import io
 from typing import Any
 from urllib.parse import urljoin
 
+from aiohttp import web
 import av
 from homeassistant.components.media_source import async_browse_media, async_resolve_media
 from homeassistant.components.media_source.error import Unresolvable
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.http import HomeAssistantView
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
@@ -133,6 +135,15 @@ async def test_who_may_not_see_a_camera_does_not_see_its_footage(
     hass_client: ClientSessionGenerator,
     hass_ws_client: WebSocketGenerator,
 ) -> None:
+    class Browse(HomeAssistantView):
+        """As an action that is called over HTTP browses: media_player.browse_media."""
+
+        url, name = "/api/test/browse", "api:test:browse"
+
+        async def get(self, _request: web.Request) -> web.Response:
+            return web.json_response([item.title for item in await browse(home, SOURCE)])
+
+    home.http.register_view(Browse())
     hass_read_only_user.mock_policy({"entities": {"entity_ids": {"camera.another": True}}})
     refresh = await home.auth.async_create_refresh_token(hass_read_only_user, "http://client")
     token = home.auth.async_create_access_token(refresh)
@@ -155,6 +166,9 @@ async def test_who_may_not_see_a_camera_does_not_see_its_footage(
     (segment, *_) = await hub_of(home).client.segments(gate, 0, 1 << 62)
     answer = await client.get(f"/api/facility_cameras/segment/{gate}/{segment['id']}.mp4")
     assert answer.status == HTTPStatus.FORBIDDEN
+
+    assert await (await client.get("/api/test/browse")).json() == []
+    assert await (await (await hass_client()).get("/api/test/browse")).json() == ["Trạm 1"]
 
 
 async def test_a_token_opens_one_camera(
