@@ -7,6 +7,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, ConfigSubentryFlow, SubentryFlowResult
@@ -271,8 +272,8 @@ class CameraFlow(ConfigSubentryFlow):
             self._camera.seen = await self.hass.data[HUB].client.probe(
                 {"url": self._camera.url, "username": username, "password": password}
             )
-        except EngineError:
-            return "engine_away"
+        except EngineError as error:
+            return "address_invalid" if error.status == HTTPStatus.BAD_REQUEST else "engine_away"
         problem = self._camera.seen["problem"]
         if problem is None:
             return None

@@ -114,6 +114,7 @@ def _wrong_password(camera: SimulatedCamera) -> dict[str, str]:
         (lambda camera: {"address": camera.url.replace("/main", "/nowhere"), **camera.login}, "cause_path_not_found"),
         (lambda camera: {"address": "rtsp://"}, "address_invalid"),
         (lambda camera: {"address": "rtsp://127.0.0.1:99999/main"}, "address_invalid"),
+        (lambda camera: {"address": f"{camera.url}/{'x' * 3000}"}, "address_invalid"),
         (lambda camera: {"address": "ftp://127.0.0.1/main"}, "address_invalid"),
         (lambda camera: {"address": f"127.0.0.1:{closed_port()}", **camera.login}, "onvif_connection_refused"),
     ],

@@ -48,10 +48,10 @@ _SIGNS = [
 ]  # fmt: skip
 PASSWORDS = [f"Zq{number:02}k{sign}Zq{number:02}k" for number, sign in enumerate(_SIGNS)]
 #: A login inside the path (CAMERAS.md R30).
-PATH_PASSWORD = "Zq97kpath"
+PATH_PASSWORD = "Zq97k-Zq97k"
 PATH = f"user=admin_password={PATH_PASSWORD}_channel=1_stream=0.sdp"
 #: Wrong ones, typed into flows.
-TYPED = ["Zq98k/@:#%?& ü₫\"'\\Zq98k", "Zq99kplain"]
+TYPED = ["Zq98k/@:#%?& ü₫\"'\\Zq98k", "Zq99k-Zq99k"]
 _VIDEO = {"codec": "h264", "width": 320, "height": 180, "fps": 5, "kbps": 100, "gop": 5, "seconds": 2}
 _SCHEMES = (["md5"], ["basic"], ["sha-256"], ["basic", "md5", "sha-256"])
 
