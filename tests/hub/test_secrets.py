@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from homeassistant.components.camera.helper import get_camera_from_entity_id
+from homeassistant.config_entries import SOURCE_RECONFIGURE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
@@ -187,6 +188,49 @@ async def test_every_password_works_through_every_consumer(
     assert kept["Path"]["url"] == in_path(site.cameras["Path"]), "what is hidden is not lost"
     for where, text in flows.answers:
         assert_free(where, text, ALL)
+
+
+async def test_what_is_not_shown_again_is_not_lost(
+    home: HomeAssistant, make_facility: Make, site: Simulator, hass_client: ClientSessionGenerator
+) -> None:
+    entry = make_facility("Trạm", {})
+    flows = await begin(home, entry, hass_client)
+    address = in_path(site.cameras["Path"])
+    flow = await flows.add(address=address)
+    await flows.go_on(flow, name="Path", zone="gate", audio=False)
+    await home.async_block_till_done()
+    camera = camera_id(entry, "Path")
+    manager = home.config_entries.subentries
+
+    # The login in its path: shown without it, left as it is, twice.
+    site.fault("Path", "no_stream")
+    flow = await manager.async_init(
+        (entry.entry_id, "camera"), context={"source": SOURCE_RECONFIGURE, "subentry_id": camera}
+    )
+    flow = await manager.async_configure(flow["flow_id"], {"next_step_id": "connection"})
+    shown = address.partition("admin")[0] + "***"
+    assert _suggested(flow) == shown
+    flow = await manager.async_configure(flow["flow_id"], {"address": shown})
+    assert flow["errors"] == {"base": "cause_path_not_found"}
+    assert _suggested(flow) == shown
+    site.mend()
+    flow = await manager.async_configure(flow["flow_id"], {"address": shown})
+    assert flow["step_id"] == "confirm", flow
+    await manager.async_configure(flow["flow_id"], {"name": "Path", "zone": "gate", "audio": False})
+    assert entry.subentries[camera].data["url"] == address
+
+    # A login that was pasted with a wrong path.
+    gate = site.cameras["C00"]
+    pasted = gate.url.replace("://", f"://admin:{gate.login['password']}@").replace("/main", "/nowhere")
+    failed = await flows.add(address=pasted)
+    assert failed["errors"] == {"base": "cause_path_not_found"}
+    assert (await flows.go_on(failed, address=gate.url, username="admin"))["step_id"] == "confirm"
+
+
+def _suggested(flow: Any) -> str:
+    (address, *_) = flow["data_schema"].schema
+    suggested: str = address.description["suggested_value"]
+    return suggested
 
 
 async def test_nothing_holds_a_secret_after_every_fault(
