@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+import hashlib
 from typing import Any, Self
 
 from yarl import URL
 
 from .const import CONF_DEVICE
+from .engine.rtsp.login_in_path import holds_login
 from .onvif_camera import Device, Profile
 
 DEFAULT_RTSP_PORT = 554
@@ -57,3 +59,9 @@ def address_key(url: str) -> str:
     found = URL(url)
     port = found.explicit_port or DEFAULT_RTSP_PORT
     return f"{(found.host or '').casefold()}:{port}{found.raw_path_qs}"
+
+
+def address_id(url: str) -> str:
+    """The same as an id that may be told: without the login that some makes have in the path."""
+    key = address_key(url)
+    return hashlib.sha256(key.encode()).hexdigest() if holds_login(key) else key

@@ -27,6 +27,7 @@ from .flow_facility import (
     facility_schema,
     footage_schema,
     given_login,
+    name_error,
 )
 from .volumes import Volume, claim, within
 
@@ -59,8 +60,8 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
             self._name = user_input[CONF_NAME].strip()
             self._cameras = int(user_input[CONF_PLANNED_CAMERAS])
             self._data = {CONF_USERNAME: "", CONF_PASSWORD: "", **given_login(user_input)}
-            if not self._name:
-                errors[CONF_NAME] = "name_missing"
+            if error := name_error(user_input):
+                errors[CONF_NAME] = error
             elif self._taken(self._name):
                 errors[CONF_NAME] = "name_taken"
             else:
@@ -79,8 +80,8 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
             if user_input.get(CONF_PASSWORD):
                 login[CONF_PASSWORD] = user_input[CONF_PASSWORD]
             self._data = {**entry.data, **login}
-            if not self._name:
-                errors[CONF_NAME] = "name_missing"
+            if error := name_error(user_input):
+                errors[CONF_NAME] = error
             elif self._taken(self._name, entry):
                 errors[CONF_NAME] = "name_taken"
             else:

@@ -29,8 +29,6 @@ ICON = "mdi:cctv"
 _DASHBOARD: HassKey[FacilityDashboard] = HassKey(f"{DOMAIN}_dashboard")
 #: Open pages are built anew at most this often: a camera that comes and goes must not shake them.
 _SETTLE_S = 5.0
-#: Names, and what cameras say of themselves, are shown as they are: no formatting, no template.
-_AS_IS = {ord(mark): f"&#{ord(mark)};" for mark in "&<>{}[]*_`#|~\\"}
 
 
 @callback
@@ -244,8 +242,8 @@ class FacilityDashboard(LovelaceConfig):
         state = facility.camera(camera_id)
         sentence = wording.problem_sentence(self.hass, state["problem"]) if state else ""
         zone = wording.zone_word(self.hass, camera.data[CONF_ZONE])
-        place = f"{zone} · {facility.entry.title}"
-        lines = [f"**{camera.title.translate(_AS_IS)}** · {place.translate(_AS_IS)}", sentence.translate(_AS_IS)]
+        where = [wording.markdown(text) for text in (camera.title, zone, facility.entry.title)]
+        lines = [f"**{where[0]}** · {where[1]} · {where[2]}", wording.markdown(sentence)]
         if connectivity := self._entity(BINARY_SENSOR, camera_id, "connectivity"):
             lines.append(self._since(connectivity))
         cards: list[dict[str, Any]] = [

@@ -9,6 +9,7 @@ from yarl import URL
 
 from .const import CONF_ARCHIVE_ID
 from .coordinator import FacilityConfigEntry
+from .engine.rtsp.login_in_path import masked
 
 _REDACT = {
     CONF_ARCHIVE_ID,
@@ -47,6 +48,6 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: Facili
 
 
 def _redact_url(url: str) -> str:
-    """Scheme and path tell what kind of camera it is; host, port and query are nobody's business."""
+    """Scheme and path tell what kind of camera it is; host, port, query and a login are nobody's business."""
     found = URL(url)
-    return f"{found.scheme}://**REDACTED**{found.path}{'?**REDACTED**' if found.query_string else ''}"
+    return f"{found.scheme}://**REDACTED**{masked(found.path)}{'?**REDACTED**' if found.query_string else ''}"

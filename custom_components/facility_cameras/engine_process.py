@@ -84,6 +84,7 @@ class EngineProcess:
         environment = {name: value for name, value in os.environ.items() if name in _ENVIRONMENT}
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         try:
+            _own_folder(self.paths.socket.parent)  # an engine that left took it away
             with _open_private(self.paths.output) as output:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", str(_LAUNCHER)],

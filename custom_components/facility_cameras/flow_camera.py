@@ -22,14 +22,15 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from . import wording
-from .camera_device import CameraDevice, address_key
+from .camera_device import CameraDevice, address_id, address_key
 from .const import CONF_AUDIO, CONF_DEVICE, CONF_RECORD, CONF_ZONE, DOMAIN, LOGGER, SUBENTRY_CAMERA, ZONES
 from .engine.api import Cause, ProbeResult
+from .engine.rtsp.login_in_path import masked
 from .engine_client import EngineError
-from .flow_facility import PASSWORD, USERNAME
+from .flow_facility import PASSWORD, USERNAME, name_error
 from .hub import HUB
 from .onvif_camera import Device, OnvifError, Profile, read_device
-from .pasted_address import take_apart
+from .pasted_address import take_apart, without_login
 from .views import picture_url
 
 CONF_PROFILE = "profile"
@@ -79,6 +80,9 @@ class CameraFlow(ConfigSubentryFlow):
         """Begin with nothing given."""
         self._camera = _Candidate()
         self._placeholders = dict(_NOTHING)
+        #: The address as it was typed, without the login before its host; and that login, to be used with it again.
+        self._typed = ""
+        self._pasted = ("", "")
 
     # --- add -------------------------------------------------------------------------------------------
 
@@ -106,13 +110,16 @@ class CameraFlow(ConfigSubentryFlow):
         if known.onvif_host:
             host = f"[{known.onvif_host}]" if ":" in known.onvif_host else known.onvif_host
             address = f"{host}:{known.onvif_port}"
-        suggested = {CONF_ADDRESS: address, CONF_USERNAME: camera.data.get(CONF_USERNAME, "")}
+        if user_input is None:
+            self._typed = address
+        suggested = {CONF_ADDRESS: masked(address), CONF_USERNAME: camera.data.get(CONF_USERNAME, "")}
         return await self._async_address("connection", user_input, suggested)
 
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Name, place and sound; the camera itself is not asked."""
         camera = self._get_reconfigure_subentry()
-        if user_input is not None and user_input[CONF_NAME].strip():
+        error = name_error(user_input)
+        if user_input is not None and error is None:
             return self.async_update_and_abort(
                 self._get_entry(),
                 camera,
@@ -123,7 +130,7 @@ class CameraFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="settings",
             data_schema=self.add_suggested_values_to_schema(_SETTINGS, known),
-            errors={CONF_NAME: "name_missing"} if user_input is not None else {},
+            errors={CONF_NAME: error} if error else {},
         )
 
     # --- both --------------------------------------------------------------------------------------------
@@ -134,7 +141,6 @@ class CameraFlow(ConfigSubentryFlow):
         """Take an address and try it: through ONVIF, or as the RTSP address that it is."""
         errors: dict[str, str] = {}
         if user_input is not None:
-            suggested = {key: value for key, value in user_input.items() if key != CONF_PASSWORD}
             if error := self._take_address(user_input):
                 errors["base"] = error
             elif self._camera.url:
@@ -145,18 +151,26 @@ class CameraFlow(ConfigSubentryFlow):
                 return await self.async_step_profile()
             else:
                 errors["base"] = error
+            # What was typed, without what is secret in it: an answer may be logged on its way.
+            username = user_input.get(CONF_USERNAME, "") or self._pasted[0]
+            suggested = {CONF_ADDRESS: masked(self._typed), CONF_USERNAME: username}
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(_ADDRESS, suggested),
             errors=errors,
-            description_placeholders={**self._placeholders, "name": self._camera.name},
+            description_placeholders={**self._placeholders, "name": wording.markdown(self._camera.name)},
             last_step=False,
         )
 
     def _take_address(self, user_input: dict[str, Any]) -> str | None:
         """Take what was typed apart. Returns the error, if there is one."""
         address = user_input[CONF_ADDRESS].strip()
+        if self._typed and address == masked(self._typed):
+            address = self._typed  # it was shown without the login in its path, and left as it was
         username, password = user_input.get(CONF_USERNAME, ""), user_input.get(CONF_PASSWORD, "")
+        if not password and username == self._pasted[0]:
+            password = self._pasted[1]
+        self._typed = without_login(address)
         self._placeholders = dict(_NOTHING)
         self._camera.url, self._camera.onvif = "", None
         if "://" in address:
@@ -166,12 +180,14 @@ class CameraFlow(ConfigSubentryFlow):
                 return "address_invalid"
             if url.scheme not in ("rtsp", "http", "https"):
                 return "address_invalid"
-            username, password = username or inside_username, password or inside_password
-            address = str(url)
+            if inside_username or inside_password:
+                username, password = username or inside_username, password or inside_password
+                self._pasted = username, password
+            self._typed = address = str(url)
             if url.scheme == "rtsp":
                 self._camera.url = address
                 self._camera.device = CameraDevice()
-                self._camera.unique_id = address_key(address)
+                self._camera.unique_id = address_id(address)
         self._camera.address = address
         self._camera.login = self._login(username, password)
         return None
@@ -231,11 +247,12 @@ class CameraFlow(ConfigSubentryFlow):
             errors=errors,
             description_placeholders={
                 **self._placeholders,
-                "maker": device.maker or "–",
-                "model": device.model or "–",
-                "serial": device.serial or "–",
-                "mac": ", ".join(device.macs) or "–",
-                "name": device.name,
+                # Whatever a camera says of itself is a text and nothing else.
+                "maker": wording.markdown(device.maker) or "–",
+                "model": wording.markdown(device.model) or "–",
+                "serial": wording.markdown(device.serial) or "–",
+                "mac": wording.markdown(", ".join(device.macs)) or "–",
+                "name": wording.markdown(device.name),
             },
             last_step=False,
         )
@@ -243,7 +260,7 @@ class CameraFlow(ConfigSubentryFlow):
     def _take_profile(self, device: Device, profile: Profile) -> None:
         self._camera.url = profile.stream_url
         self._camera.device = CameraDevice.from_onvif(device, profile)
-        self._camera.unique_id = device.unique_id(profile) or address_key(profile.stream_url)
+        self._camera.unique_id = device.unique_id(profile) or address_id(profile.stream_url)
 
     async def _async_try(self) -> str | None:
         """Connect as recording will. Returns the error, if there is one."""
@@ -280,8 +297,9 @@ class CameraFlow(ConfigSubentryFlow):
 
     async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Show what came, ask what it is called, save."""
-        if user_input is not None and (name := user_input[CONF_NAME].strip()):
-            result = self._save(name, user_input)
+        error = name_error(user_input)
+        if user_input is not None and error is None:
+            result = self._save(user_input[CONF_NAME].strip(), user_input)
             if self.source == SOURCE_RECONFIGURE:
                 await self._async_retry()
             return result
@@ -292,7 +310,7 @@ class CameraFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="confirm",
             data_schema=self.add_suggested_values_to_schema(_SETTINGS, user_input or suggested),
-            errors={CONF_NAME: "name_missing"} if user_input is not None else {},
+            errors={CONF_NAME: error} if error else {},
             description_placeholders=self._seen(),
         )
 
@@ -322,7 +340,7 @@ class CameraFlow(ConfigSubentryFlow):
             if received and received["audio"]
             else wording.words(self.hass, "sound_none"),
             "picture": picture,
-            "url": self._camera.url,
+            "url": wording.markdown(masked(self._camera.url)),
         }
 
     def _save(self, name: str, user_input: dict[str, Any]) -> SubentryFlowResult:

@@ -1,5 +1,6 @@
 """The forms of a facility: its name and passwords, and where its footage lies."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
@@ -30,6 +31,7 @@ from .volumes import Judgement, Refusal, Volume, find_volumes, judge, within
 
 PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
 USERNAME = TextSelector(TextSelectorConfig(autocomplete="off"))
+_NAME_LENGTH = 60
 _CAMERAS = NumberSelector(NumberSelectorConfig(min=1, max=500, step=1, mode=NumberSelectorMode.BOX))
 
 
@@ -96,6 +98,14 @@ def concerns(hass: HomeAssistant, judgement: Judgement, cameras: int, days: int)
         key = "warning_days" if room else "warning_no_day"
         told.append(wording.words(hass, key, room=str(room), cameras=str(cameras), days=str(days)))
     return told
+
+
+def name_error(user_input: Mapping[str, Any] | None) -> str | None:
+    """What is wrong with the name that was typed. Ids of entities hold it besides other words: 255 characters in all."""
+    if user_input is None:
+        return None
+    name = user_input[CONF_NAME].strip()
+    return "name_missing" if not name else "name_long" if len(name) > _NAME_LENGTH else None
 
 
 def given_login(user_input: dict[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from yarl import URL
 
 _HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ENCODED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*")
 
 
@@ -19,12 +20,29 @@ def take_apart(address: str) -> tuple[URL, str, str]:
     scheme, _, rest = address.partition("://")
     login = ""
     if "@" in rest and not _HOST.fullmatch(rest.partition("/")[0]):
-        login, _, rest = rest.rpartition("@")
+        login, rest = _split(rest)
     url = URL(f"{scheme}://{rest}")
     if not url.host or url.user or (url.explicit_port is not None and not 0 < url.explicit_port < 65536):
         raise ValueError("no host")
     username, _, password = login.partition(":")
     return url, _decoded(username), _decoded(password)
+
+
+def without_login(address: str) -> str:
+    """Any text without what may be a log-in before a host."""
+    scheme = found[0] if (found := _SCHEME.match(address)) else ""
+    rest = address.removeprefix(scheme)
+    if "@" in rest and not _HOST.fullmatch(rest.partition("/")[0]):
+        rest = _split(rest)[1]
+    return f"{scheme}{rest}"
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Log-in and what follows it: the last "@" before something that can be a host ends it (R30: paths hold "@" too)."""
+    marks = [place for place, sign in enumerate(text) if sign == "@"]
+    hosts = (place for place in reversed(marks) if _HOST.fullmatch(re.split("[/?#]", text[place + 1 :], maxsplit=1)[0]))
+    end = next(hosts, marks[-1])
+    return text[:end], text[end + 1 :]
 
 
 def _decoded(text: str) -> str:

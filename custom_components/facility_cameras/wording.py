@@ -4,6 +4,8 @@ Names in the media browser, on the dashboard and of volumes, and the sentence th
 from `translations/`. English stands in where the language has none.
 """
 
+import re
+
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import translation
 
@@ -11,6 +13,7 @@ from .const import DOMAIN
 from .engine.api import Cause, Problem, Status
 
 _CATEGORIES = ("common", "entity", "exceptions", "selector")
+_SIGN = re.compile(r"[!-/:-@\[-`{-~]")
 #: What sentences about causes may name. Missing ones are left out of the sentence.
 PROBLEM_PLACEHOLDERS = ("host", "port", "path", "user", "codec", "status")
 
@@ -49,6 +52,14 @@ def problem_placeholders(problem: Problem | None) -> dict[str, str]:
     """Everything that a sentence about a cause may name."""
     given = problem["placeholders"] if problem else {}
     return {name: given.get(name, "") for name in PROBLEM_PLACEHOLDERS}
+
+
+def markdown(text: str) -> str:
+    """A text as it is, for a place where the frontend reads Markdown or a template.
+
+    Names come from cameras too: none may become a link, a picture fetched from somewhere, or a template.
+    """
+    return _SIGN.sub(lambda sign: f"&#{ord(sign[0])};", " ".join(text.split()))
 
 
 @callback

@@ -1,6 +1,7 @@
 """The integration is tested with the real engine process and simulated cameras in a process of their own."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 import json
 from pathlib import Path
 import subprocess
@@ -35,10 +36,11 @@ _SITE = {
 }
 
 
-@pytest.fixture(scope="session")
-def _simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    site = tmp_path_factory.mktemp("simulator") / "site.json"
-    site.write_text(json.dumps(_SITE))
+@contextmanager
+def simulate(folder: Path, cameras: dict[str, Any]) -> Iterator[Simulator]:
+    """Simulated cameras in a process of their own, as a site file describes them."""
+    site = folder / "site.json"
+    site.write_text(json.dumps(cameras))
     process = subprocess.Popen(
         [sys.executable, "-m", "simulator", "--site", str(site), "--json"],
         cwd=ROOT,
@@ -52,6 +54,12 @@ def _simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     process.stdin.close()
     process.stdout.close()
     process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def _simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    with simulate(tmp_path_factory.mktemp("simulator"), _SITE) as simulator:
+        yield simulator
 
 
 @pytest.fixture

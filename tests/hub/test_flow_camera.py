@@ -1,6 +1,10 @@
 """A camera is tried before it is saved, told what is wrong in its own words, shown, and never saved twice."""
 
+import asyncio
 from collections.abc import Callable
+import html
+import json
+from pathlib import Path
 import re
 import socket
 from typing import Any
@@ -13,8 +17,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.facility_cameras import wording
 from custom_components.facility_cameras.const import DOMAIN
+from tests.hub.conftest import simulate
 from tests.hub.stage import SimulatedCamera, Simulator, camera_id, state, until, until_online
+
+ENGLISH = Path(wording.__file__).parent / "translations" / "en.json"
+
+MAIN = {"name": "main", "path": "main", "video": {"width": 320, "height": 180, "fps": 5, "gop": 5, "kbps": 100}}
 
 type Make = Callable[..., MockConfigEntry]
 
@@ -118,10 +128,52 @@ async def test_each_mistake_has_its_own_sentence(
     flow = await begin(home, facility, **given(simulator.cameras["Gate"]))
     assert flow["type"] is FlowResultType.FORM
     assert flow["errors"] == {"base": error}
+    sentence = json.loads(ENGLISH.read_text())["config_subentries"]["camera"]["error"][error]
+    told: Any = flow["description_placeholders"]
+    assert all(told[name] for name in re.findall(r"{(\w+)}", sentence)), "nothing in it stays empty"
     # Corrected in the same form, it goes on.
     gate = simulator.cameras["Gate"]
     flow = await home.config_entries.subentries.async_configure(flow["flow_id"], {"address": gate.url, **gate.login})
     assert flow["step_id"] == "confirm"
+
+
+async def test_a_busy_camera_says_so(home: HomeAssistant, facility: MockConfigEntry, simulator: Simulator) -> None:
+    gate = simulator.cameras["Gate"]
+    simulator.fault("Gate", "busy")
+    flow = await begin(home, facility, address=gate.url, **gate.login)
+    assert flow["errors"] == {"base": "cause_camera_busy"}
+    assert flow["description_placeholders"]["status"] == "453"
+
+
+async def test_a_codec_that_is_not_recorded_is_named(home: HomeAssistant, facility: MockConfigEntry) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number in (1, 2):
+            await reader.readuntil(b"\r\n\r\n")
+            body = b"m=video 0 RTP/AVP 96\r\na=rtpmap:96 JPEG/90000\r\n"
+            head = f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\nContent-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(head.encode() + body)
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        flow = await begin(home, facility, address=f"rtsp://127.0.0.1:{server.sockets[0].getsockname()[1]}/main")
+    assert flow["errors"] == {"base": "cause_codec_unsupported"}
+    assert flow["description_placeholders"]["host"] == "127.0.0.1"
+    assert flow["description_placeholders"]["codec"] == "JPEG"
+
+
+async def test_what_a_camera_says_of_itself_is_text_and_nothing_else(
+    home: HomeAssistant, facility: MockConfigEntry, tmp_path: Path
+) -> None:
+    model = "![](http://127.0.0.1/x) <b>{{ 1 }}"
+    camera = {"name": "Evil", "http_port": 0, "model": model, "maker": "[a](http://b)", "streams": [MAIN]}
+    with simulate(tmp_path, {"cameras": [camera]}) as simulator:
+        evil = simulator.cameras["Evil"]
+        flow = await begin(home, facility, address=evil.onvif, **evil.login)
+    told: Any = flow["description_placeholders"]
+    for name in ("maker", "model", "serial", "mac", "name"):
+        assert not set("![](){}<>*_`:/") & set(told[name])
+    assert html.unescape(told["model"]) == model
 
 
 async def test_a_service_that_is_no_camera(
@@ -161,6 +213,10 @@ async def test_settings_change_without_asking_the_camera(
     await until_online(home, entry, "Gate")
     gate = camera_id(entry, "Gate")
     flow = await change(home, entry, gate, "settings")
+    for name, error in (("x" * 61, "name_long"), (" ", "name_missing")):
+        given = {"name": name, "zone": "yard", "audio": False}
+        flow = await home.config_entries.subentries.async_configure(flow["flow_id"], given)
+        assert flow["errors"] == {"name": error}
     result = await home.config_entries.subentries.async_configure(
         flow["flow_id"], {"name": "Cổng sau", "zone": "yard", "audio": False}
     )

@@ -87,6 +87,7 @@ async def test_names_are_taken_once(home: HomeAssistant, tmp_path: Path) -> None
     await footage(home, await begin(home), tmp_path / "archive")
     assert (await begin(home))["errors"] == {"name": "name_taken"}
     assert (await begin(home, name="  "))["errors"] == {"name": "name_missing"}
+    assert (await begin(home, name="x" * 61))["errors"] == {"name": "name_long"}
 
 
 async def test_two_facilities_share_an_archive(home: HomeAssistant, tmp_path: Path) -> None:

@@ -5,9 +5,25 @@ from urllib.parse import quote
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.facility_cameras.pasted_address import take_apart
+from custom_components.facility_cameras.pasted_address import take_apart, without_login
 
-NASTY = ["p/w", "p@w", "p:w", "p#w", "p%w", "p?w", "p&w", " ", "pü₫", "'\"", "x" * 128, "100%", "%41", "a@b/c@d"]
+NASTY = [
+    "p/w",
+    "p@w",
+    "p:w",
+    "p#w",
+    "p%w",
+    "p?w",
+    "p&w",
+    " ",
+    "pü₫",
+    "'\"",
+    "x" * 128,
+    "100%",
+    "%41",
+    "a@b/c@d",
+    "a://b",
+]
 
 
 @pytest.mark.parametrize("password", NASTY)
@@ -33,6 +49,18 @@ def test_no_addresses(address: str) -> None:
 def test_others_are_left_alone() -> None:
     assert take_apart("rtsp://cam.local:554/a@b/main")[0].path == "/a@b/main"
     assert take_apart("rtsp://[fe80::1]:554/x")[0].host == "fe80::1"
+
+
+def test_r30_an_at_in_the_path_is_no_log_in() -> None:
+    url, username, password = take_apart("rtsp://admin:x@10.0.0.9/user=admin_password=p@q_channel=1")
+    assert (str(url), username, password) == ("rtsp://10.0.0.9/user=admin_password=p@q_channel=1", "admin", "x")
+
+
+@pytest.mark.parametrize("password", NASTY)
+@pytest.mark.parametrize("scheme", ["rtsp://", "http://", ""])
+def test_a_text_is_shown_again_without_its_log_in(scheme: str, password: str) -> None:
+    assert without_login(f"{scheme}admin:{password}@10.0.0.9:99999/main") == f"{scheme}10.0.0.9:99999/main"
+    assert without_login(f"{scheme}10.0.0.9/main") == f"{scheme}10.0.0.9/main"
 
 
 @given(st.text(max_size=60))

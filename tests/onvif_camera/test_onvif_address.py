@@ -6,7 +6,6 @@ import pytest
 from custom_components.facility_cameras.onvif_camera import OnvifCause, OnvifError
 from custom_components.facility_cameras.onvif_camera.address import (
     Address,
-    holds_login,
     parse_address,
     path_of,
     snapshot_url,
@@ -126,9 +125,3 @@ def test_o7_streams(claimed: str, expected: str | None) -> None:
 )
 def test_o4_snapshots(claimed: str, services: str, expected: str | None) -> None:
     assert snapshot_url(claimed, HERE, services) == expected
-
-
-def test_r30_a_login_inside_the_path_is_noticed() -> None:
-    assert holds_login("rtsp://10.0.0.5/user=admin_password=tlJwpbo6_channel=1_stream=0.sdp?real_stream")
-    assert holds_login("rtsp://10.0.0.5/live?user=admin&password=x")
-    assert not holds_login("rtsp://10.0.0.5/cam/realmonitor?channel=1&subtype=0")

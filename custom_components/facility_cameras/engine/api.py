@@ -96,7 +96,7 @@ class Format(TypedDict):
 class CameraState(TypedDict):
     """What is known of one camera. `since` is when `status` began; `recording` is true while fragments land on disk;
     `recorded_s` counts seconds of footage since the engine started; `first_picture_s` is the time from the newest
-    connection attempt to its first keyframe.
+    connection attempt to its first keyframe; `reconnects` counts sessions after the first.
     """
 
     id: str

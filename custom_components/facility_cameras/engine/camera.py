@@ -132,7 +132,6 @@ class Camera:
     async def run_once(self) -> CameraError:
         """One session, from the connection to its end. Returns why it ended."""
         self._connecting_since = self._clock.monotonic()
-        self._reconnects += 1
         config = self.config
         run = Run(self.feed, self.recorder, self._clock)
         session = Session(
@@ -143,6 +142,7 @@ class Camera:
             await session.connect()
             async with self._dialogues:
                 await session.open(self._clock.monotonic)
+            self._reconnects += 1
             self._logins.worked(config)
             self._password_tries = 0
             await self._receive(session, run)

@@ -86,11 +86,13 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     watching = asyncio.create_task(supervisor.watch())
     telling: asyncio.Task[None] | None = None
     ours = True
+    bound = 0
     try:
         supervisor.restream_port = await restream.start(
             launch["restream_host"], supervisor.restream_port, launch["restream_secret"]
         )
         await server.start(Path(launch["socket"]))
+        bound = await asyncio.to_thread(_inode, Path(launch["socket"]))
         telling = asyncio.create_task(server.tell_figures())
         ours = await _until_over(leaving, server, lock, folder, launch["leash_s"])
     finally:
@@ -104,6 +106,7 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
             # After the last session: a login refused in the last moment is remembered too.
             with contextlib.suppress(OSError):
                 await supervisor.save()
+        await asyncio.to_thread(_leave_nothing, Path(launch["socket"]), bound)
         _LOGGER.info("engine left")
 
 
@@ -123,6 +126,19 @@ async def _until_over(leaving: asyncio.Event, server: Server, lock: int, folder:
                 _LOGGER.warning("the configuration folder was replaced: the engine ends")
                 return False
     return True
+
+
+def _inode(path: Path) -> int:
+    """The inode of our socket: another engine may have put its own in the place."""
+    return path.stat().st_ino
+
+
+def _leave_nothing(path: Path, bound: int) -> None:
+    """Take our socket away, and its folder, which was made for it."""
+    with contextlib.suppress(OSError):
+        if _inode(path) == bound:
+            path.unlink()
+            path.parent.rmdir()
 
 
 def _replaced(lock: int, folder: Path) -> bool:

@@ -71,7 +71,7 @@ async def probe(request: ProbeRequest, clock: Clock, stills: Stills) -> ProbeRes
         with contextlib.suppress(CameraError):
             await session.close()
     if catcher.video is None or catcher.key is None:
-        return {"problem": CameraError(Cause.NO_VIDEO, host=url.host, path=url.shown).problem, "format": None}
+        return {"problem": CameraError(Cause.NO_VIDEO, host=url.host).problem, "format": None}
     stream = StreamFormat(catcher.video, catcher.audio)
     picture = None
     with contextlib.suppress(PictureError):

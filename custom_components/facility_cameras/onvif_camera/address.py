@@ -22,7 +22,6 @@ _HOST_NAME = re.compile(
 )
 #: Any host will do, even none: it is replaced.
 _CLAIMED_HOST = re.compile(r"[A-Za-z0-9._-]*")
-_LOGIN_IN_URL = re.compile(r"(?i)\b(pass|passwd|password|pwd|user|username)=|_password=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +122,6 @@ def snapshot_url(claimed: str, address: Address, claimed_by_services: str) -> st
     if netloc_of(claimed) == claimed_by_services or host.lower() != address.host:
         return address.url(path)
     return Address(address.host, _port_of(parts.netloc), parts.scheme.lower() == "https").url(path)
-
-
-def holds_login(url: str) -> bool:
-    """Whether the path or query seems to carry a user name or password (CAMERAS.md R30): then the URL is a secret."""
-    return bool(_LOGIN_IN_URL.search(url))
 
 
 def _split(claimed: str) -> SplitResult | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .address import holds_login
+from ..engine.rtsp.login_in_path import holds_login
 from .identity import Identity
 
 

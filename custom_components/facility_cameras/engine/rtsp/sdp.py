@@ -11,6 +11,7 @@ import re
 MEDIA = 32
 ATTRIBUTES = 64
 #: Payload numbers with a fixed meaning (RFC 3551); cameras leave their rtpmap out (S9).
+_CODEC = re.compile(r"[a-z0-9][a-z0-9._+-]{0,31}")
 _STATIC = {
     0: ("pcmu", 8000), 3: ("gsm", 8000), 4: ("g723", 8000), 8: ("pcma", 8000), 9: ("g722", 8000), 10: ("l16", 44100),
     11: ("l16", 44100), 14: ("mpa", 90000), 26: ("jpeg", 90000), 31: ("h261", 90000), 32: ("mpv", 90000),
@@ -110,7 +111,9 @@ def _attribute(media: Media, name: str, value: str) -> None:
     if name == "rtpmap":
         codec, _, more = rest.strip().partition("/")
         clock, _, channels = more.partition("/")
-        payload.codec = codec.strip().lower()
+        codec = codec.strip().lower()
+        # It is shown to people if we do not know it: only what can be the name of a codec.
+        payload.codec = codec if _CODEC.fullmatch(codec) else "?"
         payload.clock = _number(clock, payload.clock)
         payload.channels = _number(channels, 0)
     else:

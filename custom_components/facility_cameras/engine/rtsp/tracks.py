@@ -31,8 +31,8 @@ def choose_video(description: Description, url: RtspUrl) -> tuple[Media, Payload
                 return media, payload
             seen = seen or payload.codec or str(payload.number)
     if seen:
-        raise CameraError(Cause.CODEC_UNSUPPORTED, host=url.host, codec=seen.upper(), path=url.shown)
-    raise CameraError(Cause.NO_VIDEO, host=url.host, path=url.shown)
+        raise CameraError(Cause.CODEC_UNSUPPORTED, host=url.host, codec=seen.upper())
+    raise CameraError(Cause.NO_VIDEO, host=url.host)
 
 
 def audio_track(media: Media, on_frame: Callable[[Sample], None]) -> tuple[RtpTrack, AudioFormat] | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import re
 from urllib.parse import unquote
 
+from .login_in_path import masked
+
 DEFAULT_PORT = 554
 _URL = re.compile(
     r"rtsp://(?:(?P<login>.*)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:/?#\s@\[\]]+)(?::(?P<port>\d{1,5}))?", re.IGNORECASE
@@ -29,9 +31,7 @@ class RtspUrl:
     @property
     def shown(self) -> str:
         """The path as people may see it: some makes hide credentials in it (R30)."""
-        return re.sub(
-            r"((?:pass|passwd|password|pwd|user|username)=)[^&_?/]*", r"\1***", self.path, flags=re.IGNORECASE
-        )
+        return masked(self.path)
 
 
 def parse_url(text: str) -> tuple[RtspUrl, str, str]:
