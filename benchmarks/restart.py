@@ -14,6 +14,7 @@ import json
 import os
 from pathlib import Path
 import signal
+import statistics
 import sys
 import tempfile
 import time
@@ -102,16 +103,19 @@ async def segments(config: Path, start_us: int) -> list[list[dict[str, Any]]]:
 
 
 def lost_frames(cameras: list[list[dict[str, Any]]]) -> int:
-    """Pictures missing in files that should follow one another without a hole."""
+    """Pictures missing in files that should follow one another without a hole: by their numbers, and by their times."""
     lost = 0
     for files in cameras:
         numbers: list[int] = []
         for file in files:
+            times: list[float] = []
             with av.open(file["path"], "r") as container:
-                numbers += [
-                    barcode.read(np.asarray(frame.to_ndarray(format="gray"), np.uint8))
-                    for frame in container.decode(video=0)
-                ]
+                for frame in container.decode(video=0):
+                    numbers.append(barcode.read(np.asarray(frame.to_ndarray(format="gray"), np.uint8)))
+                    times.append(frame.time or 0.0)
+            steps = [after - before for before, after in itertools.pairwise(times)]
+            usual = statistics.median(steps)
+            lost += sum(step > 1.5 * usual for step in steps)
         found = barcode.check(numbers, CLIP_FRAMES)
         lost += found.missing + found.duplicate + found.out_of_order
     return lost
