@@ -5,6 +5,7 @@ looked at.
 """
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 import sys
 
@@ -13,8 +14,8 @@ from custom_components.facility_cameras.engine.rtsp.connection import Connection
 from custom_components.facility_cameras.engine.rtsp.url import parse_url
 
 
-async def play(address: str) -> Connection:
-    """The shortest dialogue that makes one of our simulated cameras send."""
+async def play(address: str) -> tuple[Connection, Callable[[], None]]:
+    """The shortest dialogue that makes one of our simulated cameras send; and what keeps its session alive."""
     url, user, password = parse_url(address)
     connection = await Connection.connect(url)
     login = Authenticator(user, password)
@@ -34,19 +35,26 @@ async def play(address: str) -> Connection:
         answer = await connection.request(method, target, {**headers, **session, **signed})
         if answer.header("session"):
             session = {"Session": answer.header("session").partition(";")[0]}
-    return connection
+
+    def keep_alive() -> None:
+        signed = {"Authorization": login.header("OPTIONS", str(url)) or ""}
+        connection.send_request("OPTIONS", str(url), {**session, **signed})
+
+    return connection, keep_alive
 
 
 async def main() -> None:
     """Read and write for ever."""
-    connections = [await play(address) for address in sys.argv[2:]]
-    files = [(Path(sys.argv[1]) / f"{number}.bin").open("wb", buffering=0) for number in range(len(connections))]
-    held: list[list[bytes]] = [[] for _ in connections]
+    sessions = [await play(address) for address in sys.argv[2:]]
+    files = [(Path(sys.argv[1]) / f"{number}.bin").open("wb", buffering=0) for number in range(len(sessions))]
+    held: list[list[bytes]] = [[] for _ in sessions]
     rounds = 0
     while True:
         await asyncio.sleep(0.2)
         rounds += 1
-        for connection, parts, file in zip(connections, held, files, strict=True):
+        for (connection, keep_alive), parts, file in zip(sessions, held, files, strict=True):
+            if rounds % 100 == 0:
+                keep_alive()
             parts.append(connection.read())
             if rounds % 10 == 0:
                 file.write(b"".join(parts))
