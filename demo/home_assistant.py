@@ -105,7 +105,12 @@ class HomeAssistant:
         finally:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
-            await self._program.end(_STOP_S)
+            await self.end(_STOP_S)
+
+    async def end(self, patience_s: float) -> None:
+        """Ask it to end, and make it end after `patience_s` seconds. Does nothing if it has ended."""
+        assert self._program
+        await self._program.end(patience_s)
 
     async def _keep(self) -> None:
         while True:

@@ -113,6 +113,8 @@ class Hub:
         if self.connected:
             try:
                 await self.client.flush()
+            except EngineAwayError:
+                LOGGER.debug("The engine is gone already; it closed what it wrote")
             except EngineError as error:
                 LOGGER.warning("Could not flush the engine: %s", error)
         await self.outages.async_stop()
@@ -156,7 +158,8 @@ class Hub:
         """Attach or start, listen until the stream ends, again."""
         failures = 0
         loop = self.hass.loop
-        while True:
+        # Where all are told to end at once (a container's restart), the engine is not begun anew in the last second.
+        while not self.hass.is_stopping:
             begun = loop.time()
             try:
                 await self._async_attach_or_start()

@@ -35,6 +35,7 @@ class PasswordFlow(RepairsFlow):
                     "camera": entry.subentries[self._camera_id].title,
                     "facility": entry.title,
                 },
+                last_step=False,
             )
         flow = await self.hass.config_entries.subentries.async_init(
             (self._entry_id, SUBENTRY_CAMERA),
