@@ -196,7 +196,7 @@ async def test_what_is_not_shown_again_is_not_lost(
     entry = make_facility("Trạm", {})
     flows = await begin(home, entry, hass_client)
     address = in_path(site.cameras["Path"])
-    flow = await flows.add(address=address)
+    flow: Any = await flows.add(address=address)
     await flows.go_on(flow, name="Path", zone="gate", audio=False)
     await home.async_block_till_done()
     camera = camera_id(entry, "Path")
