@@ -52,6 +52,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> 
     hub = hass.data[HUB]
     if not await hub.async_ready(_READY_S):
         raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="engine_away")
+    present = _Present.of(entry)
     coordinator = FacilityCoordinator(hass, entry, hub)
     entry.runtime_data = coordinator
     async_register_facility(hass, entry)
@@ -59,7 +60,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> 
         async_register_camera(hass, entry, camera)
     await hub.async_join(coordinator)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    present = _Present.of(entry)
+    if present != _Present.of(entry):
+        # A camera came or changed while platforms were set up: some have seen it, some have not.
+        hass.config_entries.async_schedule_reload(entry.entry_id)
     entry.async_on_unload(entry.add_update_listener(present.async_updated))
     entry.async_on_unload(issues.async_watch(hass, coordinator))
     entry.async_on_unload(dashboard.async_show(hass, coordinator))
@@ -71,7 +74,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: FacilityConfigEntry) ->
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
     hub = hass.data[HUB]
-    hub.coordinators.pop(entry.entry_id, None)
+    if (coordinator := hub.coordinators.pop(entry.entry_id, None)) is not None:
+        # Nothing is told of it from now on: what waits for a grace to end must not take the last word for the newest.
+        coordinator.async_set_connected(False)
     if entry.disabled_by is not None:
         await hub.async_forget(entry.entry_id)
     return True
@@ -81,6 +86,8 @@ async def async_remove_entry(hass: HomeAssistant, entry: FacilityConfigEntry) ->
     """Receive the facility's cameras no longer. Footage stays where it is."""
     issues.async_clear(hass, entry)
     if (hub := hass.data.get(HUB)) is not None:
+        for camera_id in cameras_of(entry):
+            hub.outages.forget(camera_id)
         await hub.async_forget(entry.entry_id)
 
 

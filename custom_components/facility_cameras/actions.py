@@ -1,5 +1,6 @@
 """Actions: recording for whole areas and labels, and a picture for an alert."""
 
+from contextlib import suppress
 from pathlib import Path
 import time
 
@@ -29,6 +30,8 @@ ATTR_WIDTH = "width"
 _SNAPSHOT_FOLDER = ".facility_cameras_snapshots"
 #: An alert's picture is sent at once; it is kept a day for those that were not.
 _SNAPSHOT_LIFE_S = 24 * 3600
+#: Whoever takes one a second must not fill the disk.
+_MOST_SNAPSHOTS = 2000
 
 _SET_RECORDING = vol.Schema({**cv.ENTITY_SERVICE_FIELDS, vol.Required(CONF_RECORD): cv.boolean})
 _SNAPSHOT = vol.Schema(
@@ -96,11 +99,16 @@ def _snapshot_folder(hass: HomeAssistant) -> Path:
 
 
 def _write(folder: Path, name: str, jpeg: bytes) -> Path:
-    """Write a picture and remove those that are a day old."""
+    """Write a picture; remove those that are a day old, and the oldest of too many."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     old = time.time() - _SNAPSHOT_LIFE_S
+    found: list[tuple[float, Path]] = []
     for path in folder.glob("*.jpg"):
-        if path.stat().st_mtime < old:
+        with suppress(FileNotFoundError):  # another picture is written just now, and removes the same
+            found.append((path.stat().st_mtime, path))
+    found.sort(reverse=True)
+    for place, (written, path) in enumerate(found):
+        if written < old or place >= _MOST_SNAPSHOTS:
             path.unlink(missing_ok=True)
     path = folder / name
     path.write_bytes(jpeg)

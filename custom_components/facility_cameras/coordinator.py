@@ -5,7 +5,7 @@ Nothing is polled. Who listens to one camera is told of that camera only.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -142,19 +142,26 @@ class FacilityCoordinator:
     @callback
     def async_tell(self, camera_id: str | None) -> None:
         """Tell who listens to a camera (None: only those of the facility)."""
-        if camera_id is not None and camera_id in self.entry.subentries:
-            self.hub.outages.take(self, camera_id)
-            for listener in tuple(self._listeners[camera_id]):
-                listener()
+        if camera_id is not None:
+            self._tell_of(camera_id)
         for listener in tuple(self._listeners[None]):
             listener()
 
+    def _tell_of(self, camera_id: str) -> None:
+        if camera_id in self.entry.subentries:
+            self.hub.outages.take(self, camera_id)
+            for listener in tuple(self._listeners[camera_id]):
+                listener()
+
     @callback
-    def async_take_camera(self, state: CameraState) -> None:
-        """The engine tells of a camera."""
-        if self._cameras.get(state["id"]) != state:
+    def async_take_cameras(self, states: Iterable[CameraState]) -> None:
+        """The engine tells of cameras. Who listens to the facility is told once."""
+        changed = [state for state in states if self._cameras.get(state["id"]) != state]
+        for state in changed:
             self._cameras[state["id"]] = state
-            self.async_tell(state["id"])
+            self._tell_of(state["id"])
+        if changed:
+            self.async_tell(None)
 
     @callback
     def async_take_facility(self, state: FacilityState) -> None:
@@ -178,7 +185,8 @@ class FacilityCoordinator:
         if not connected:
             self._cameras.clear()
         for camera_id in cameras_of(self.entry):
-            self.async_tell(camera_id)
+            self._tell_of(camera_id)
+        self.async_tell(None)
 
     # --- what is wanted ------------------------------------------------------------------------------------
 

@@ -50,12 +50,16 @@ def async_register_facility(hass: HomeAssistant, entry: FacilityConfigEntry) -> 
 def async_register_camera(hass: HomeAssistant, entry: FacilityConfigEntry, camera: ConfigSubentry) -> None:
     """Create or rename a camera's device, below its facility's."""
     known = CameraDevice.of(camera.data)
+    # Lenses of one camera, channels of one recorder and whole models (CAMERAS.md O14) have one MAC address: as a
+    # connection it would make one device of them.
+    macs = [CameraDevice.of(other.data).mac for other in cameras_of(entry).values()]
+    own_mac = known.mac if macs.count(known.mac) == 1 else ""
     host = URL(camera.data["url"]).host
     dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
         config_subentry_id=camera.subentry_id,
         identifiers={(DOMAIN, camera.subentry_id)},
-        connections={(dr.CONNECTION_NETWORK_MAC, dr.format_mac(known.mac))} if known.mac else set(),
+        connections={(dr.CONNECTION_NETWORK_MAC, dr.format_mac(own_mac))} if own_mac else set(),
         name=camera.title,
         manufacturer=known.maker or None,
         model=known.model or None,

@@ -130,14 +130,16 @@ class Hub:
                 await self.client.delete_facility(facility_id)
                 return
             await self._async_end_watch()
-            # Told before it leaves: it would otherwise begin with this facility when it is started again.
-            await self.client.delete_facility(facility_id)
+            # Told before it leaves: it would otherwise keep them, and begin with them when it is started again.
+            for facility in await self.client.facilities():
+                await self.client.delete_facility(facility["id"])
             await self.client.leave()
         except EngineError as error:
             LOGGER.debug("Engine was told nothing about %s: %s", facility_id, error)
         self._set_lost()
-        await self.hass.async_add_executor_job(self.process.wait, _LEAVE_S)
+        # Before the wait: a facility that is added meanwhile has its engine started, and knows of it.
         self.info = None
+        await self.hass.async_add_executor_job(self.process.wait, _LEAVE_S)
 
     def _wanted(self) -> set[str]:
         """Ids of the facilities whose cameras are to be received."""
@@ -255,9 +257,8 @@ class Hub:
                 coordinator.async_drop_camera(event["id"])
 
     def _take_cameras(self, cameras: list[CameraState]) -> None:
-        for camera in cameras:
-            if coordinator := self.coordinators.get(camera["facility"]):
-                coordinator.async_take_camera(camera)
+        for facility_id, coordinator in tuple(self.coordinators.items()):
+            coordinator.async_take_cameras(camera for camera in cameras if camera["facility"] == facility_id)
 
     def _take_facilities(self, facilities: list[FacilityState]) -> None:
         for facility in facilities:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from homeassistant.auth.models import User
+from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.components.media_player.const import MediaClass, MediaType
 from homeassistant.components.media_player.errors import BrowseError
 from homeassistant.components.media_source import (
@@ -21,6 +22,7 @@ from homeassistant.components.media_source import (
 from homeassistant.components.websocket_api.connection import current_connection
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.http import current_request
 from homeassistant.util import dt as dt_util
 
 from . import wording
@@ -35,6 +37,10 @@ from .views import PLAYLIST_TYPE, download_url, may_see, playlist_url
 _US = 1_000_000
 #: Days listed at most: far more than footage is kept.
 _MOST_DAYS = 400
+#: Asked for at once: a camera has 1,440 files a day.
+_CHUNK_S = 30 * 24 * 3600
+#: Played at once: the longest day.
+_LONGEST_S = 25 * 3600
 
 
 async def async_get_media_source(hass: HomeAssistant) -> MediaSource:
@@ -57,7 +63,7 @@ class _Interval:
         if not (start.isdecimal() and end.isdecimal() and len(start) <= 11 and len(end) <= 11):
             return None
         found = cls(int(start), int(end))
-        return found if found.start < found.end else None
+        return found if found.start < found.end <= found.start + _LONGEST_S else None
 
     def __str__(self) -> str:
         return f"{self.start}-{self.end}"
@@ -79,7 +85,7 @@ class FootageSource(MediaSource):
         """Give the address that plays an hour, a day, a span or a single file."""
         parts = (item.identifier or "").split("/")
         entry, camera = self._camera(parts, Unresolvable)
-        if len(parts) == 4 and parts[2] == "segment" and parts[3].isdecimal():
+        if len(parts) == 4 and parts[2] == "segment" and parts[3].isdecimal() and len(parts[3]) <= 15:
             return PlayMedia(download_url(camera.subentry_id, int(parts[3])), "video/mp4")
         interval = self._interval(parts)
         if interval is None:
@@ -96,6 +102,8 @@ class FootageSource(MediaSource):
             return self._root()
         entry = self._facility(parts, BrowseError)
         if len(parts) == 1:
+            if not any(self._may_see(camera_id) for camera_id in cameras_of(entry)):
+                raise BrowseError(wording.words(self.hass, "media_unknown"))
             return self._facility_item(entry, expand=True)
         entry, camera = self._camera(parts, BrowseError)
         try:
@@ -130,14 +138,18 @@ class FootageSource(MediaSource):
 
     async def _days(self, entry: ConfigEntry, camera: ConfigSubentry) -> BrowseMediaSource:
         """Days that have footage, newest first."""
-        spans = await self._spans(camera, _Interval(0, int(dt_util.utcnow().timestamp()) + 60))
         days: set[date] = set()
-        for span in spans:
-            day = _local(span["start"]).date()
-            last = _local(span["end"] - 1).date()
-            while day <= last and len(days) < _MOST_DAYS:
-                days.add(day)
-                day += timedelta(days=1)
+        end = int(dt_util.utcnow().timestamp()) + 60
+        oldest = max(self._oldest(entry), end - _MOST_DAYS * 24 * 3600)
+        while end > oldest:
+            start = max(end - _CHUNK_S, 0)
+            for span in await self._spans(camera, _Interval(start, end)):
+                day = _local(max(span["start"], start * _US)).date()
+                last = _local(span["end"] - 1).date()
+                while day <= last:
+                    days.add(day)
+                    day += timedelta(days=1)
+            end = start
         path = f"{entry.entry_id}/{camera.subentry_id}"
         children = [
             _item(f"{path}/day/{day.isoformat()}", self._day_title(day), play=True)
@@ -175,6 +187,12 @@ class FootageSource(MediaSource):
         title = f"{_local(interval.start * _US):%H:%M} – {_local(interval.end * _US):%H:%M}"
         return _item(path, title, [_file(entry, segment) for segment in segments], play=True)
 
+    def _oldest(self, entry: ConfigEntry) -> int:
+        """When a facility's footage begins, UTC seconds; 0 where that is not known."""
+        coordinator = self.hass.data[HUB].coordinators.get(entry.entry_id)
+        state = coordinator.facility if coordinator else None
+        return (state["oldest"] or 0) // _US if state else 0
+
     # --- who and what ------------------------------------------------------------------------------------
 
     async def _spans(self, camera: ConfigSubentry, interval: _Interval) -> list[Span]:
@@ -205,13 +223,19 @@ class FootageSource(MediaSource):
         return _Interval.parse(parts[2]) if len(parts) == 3 else None
 
     def _may_see(self, camera_id: str) -> bool:
-        connection = current_connection.get()
-        user: User | None = connection.user if connection else None
-        return may_see(self.hass, user, camera_id)
+        return may_see(self.hass, _who_asks(), camera_id)
 
     def _day_title(self, day: date) -> str:
         weekday = wording.words(self.hass, f"weekday_{day.isoweekday()}")
         return wording.words(self.hass, "media_day", weekday=weekday, date=f"{day:%d/%m/%Y}")
+
+
+def _who_asks() -> User | None:
+    """The user who browses, in the frontend or through an action called over HTTP; None: an automation does."""
+    if (connection := current_connection.get()) is not None:
+        return connection.user
+    request = current_request.get()
+    return request.get(KEY_HASS_USER) if request is not None else None
 
 
 def _local(microseconds: int) -> datetime:

@@ -63,10 +63,14 @@ class Outages:
             self._began[camera_id] = state["since"] / 1_000_000
             changed = True
         if changed:
-            # A crash must not cost the memory; "stopped" stays what it was.
-            self._store.async_delay_save(lambda: {"began": self._began, "stopped": self._stopped}, 1.0)
+            self._save()
         async_dispatcher_send(self.hass, SIGNAL_CAMERA, coordinator, camera_id)
 
     def forget(self, camera_id: str) -> None:
         """The camera was removed."""
-        self._began.pop(camera_id, None)
+        if self._began.pop(camera_id, None) is not None:
+            self._save()
+
+    def _save(self) -> None:
+        """A crash must not cost the memory; "stopped" stays what it was."""
+        self._store.async_delay_save(lambda: {"began": self._began, "stopped": self._stopped}, 1.0)

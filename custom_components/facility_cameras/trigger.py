@@ -64,17 +64,18 @@ class OutageTrigger(Trigger):
         self, run_action: TriggerActionRunner, did_not_trigger: TriggerNotTriggeredReporter | None = None
     ) -> CALLBACK_TYPE:
         """Follow the cameras until the returned function is called."""
-        hub = self._hass.data[HUB]
-        covered = hub.outages.covered()
+        # None: no facility yet. One that is added later is followed as well.
+        hub = self._hass.data.get(HUB)
+        covered = hub.outages.covered() if hub else 0.0
 
         @callback
         def changed(coordinator: FacilityCoordinator, camera_id: str) -> None:
             if self._concerns(coordinator, camera_id):
                 self._follow(coordinator, camera_id, run_action)
 
-        for coordinator in tuple(hub.coordinators.values()):
+        for coordinator in tuple(hub.coordinators.values()) if hub else ():
             for camera_id in coordinator.cameras():
-                began = hub.outages.began(camera_id)
+                began = coordinator.hub.outages.began(camera_id)
                 if began is not None and began + self._for.total_seconds() <= covered:
                     self._told.add(camera_id)
                 changed(coordinator, camera_id)

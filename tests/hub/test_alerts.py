@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.facility_cameras import blueprint_install
 from custom_components.facility_cameras.const import DOMAIN
 from custom_components.facility_cameras.outages import Outages
-from tests.hub.stage import Simulator, camera_id, hub_of, state, until, until_online
+from tests.hub.stage import SimulatedCamera, Simulator, add_camera, camera_id, hub_of, state, until, until_online
 
 type Make = Callable[..., MockConfigEntry]
 OURS = Path(blueprint_install.__file__).parent / "blueprints"
@@ -133,6 +133,71 @@ async def test_told_once_and_back_once(
     simulator.mend()
     await until(lambda: len(told) == 2, what="told that it is back", timeout=30)
     assert told[1].data["change"] == "back"
+
+
+async def test_telegram_gets_names_as_they_are(home: HomeAssistant, simulator: Simulator, make_facility: Make) -> None:
+    """Half of a pair of Markdown signs makes Telegram refuse the whole message."""
+    texts = async_mock_service(home, "telegram_bot", "send_message")
+    photos = async_mock_service(home, "telegram_bot", "send_photo")
+    entry = make_facility("Trạm*", {"Cam_1": simulator.cameras["Gate"]})
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    await until_online(home, entry, "Cam_1")
+    closed = SimulatedCamera({**simulator.cameras["Yard"].about, "rtsp_port": 1})
+    add_camera(home, entry, "Never_there", closed)
+    await automate(home, grace=0, telegram=["notify.chat"])
+    simulator.fault("Gate", "gone")
+    (text,) = await until(lambda: texts, what="told without a picture")
+    (photo,) = await until(lambda: photos, what="told with a picture", timeout=30)
+    for call, message in ((text, text.data["message"]), (photo, photo.data["caption"])):
+        assert call.data["entity_id"] == ["notify.chat"]
+        assert call.data["parse_mode"] == "plain_text"
+        assert "_" in message
+        assert "Trạm*" in message
+    assert _is_jpeg(photo.data["file"])
+
+
+async def test_an_automation_from_before_the_first_facility(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make, told: list[ServiceCall], hass_config_dir: str
+) -> None:
+    path = Path(hass_config_dir) / "blueprints" / "automation" / BLUEPRINT
+    path.parent.mkdir(parents=True)
+    path.write_bytes((OURS / "automation" / BLUEPRINT).read_bytes())
+    await automate(home, grace=0, actions=OWN)
+    assert DOMAIN not in home.config.components
+    entry = make_facility("Trạm 1", {"Cổng": simulator.cameras["Gate"]})
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    await until_online(home, entry, "Cổng")
+    simulator.fault("Gate", "gone")
+    await until(lambda: told, what="told", timeout=30)
+
+
+async def until_offline(home: HomeAssistant, key: str) -> None:
+    await until(lambda: state(home, "binary_sensor", key, "connectivity") == "off", what="offline")
+
+
+async def test_a_facility_that_was_removed_tells_nothing(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make, told: list[ServiceCall]
+) -> None:
+    entries = [make_facility(name, {name: simulator.cameras[name]}) for name in ("Gate", "Yard")]
+    assert await home.config_entries.async_setup(entries[0].entry_id)
+    await home.async_block_till_done()
+    for entry in entries:
+        await until_online(home, entry, entry.title)
+    await automate(home, grace=1, actions=OWN)
+    for entry in entries:
+        simulator.fault(entry.title, "gone")
+        await until_offline(home, camera_id(entry, entry.title))
+    await home.config_entries.async_remove(entries[0].entry_id)
+    await home.config_entries.async_reload(entries[1].entry_id)
+    await until_offline(home, camera_id(entries[1], "Yard"))
+    outages = hub_of(home).outages
+    outages._began = {key: began - 60 for key, began in outages._began.items()}
+    async_fire_time_changed(home, dt_util.utcnow() + timedelta(minutes=2))
+    await until(lambda: told, what="told of the one that is left")
+    await home.async_block_till_done()
+    assert [call.data["title"] for call in told] == ["Yard is offline"]
 
 
 async def test_short_outages_are_not_told(

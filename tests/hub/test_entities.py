@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from homeassistant.components.camera import async_get_image, async_get_stream_source
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import area_registry as ar, device_registry as dr, label_registry as lr
 import pytest
@@ -87,6 +88,34 @@ async def test_a_camera_goes_and_comes_back_and_the_others_write_nothing(
         )
     }
     assert not [event for event in events if event.data["entity_id"] in primary]
+
+
+async def test_figures_that_show_nothing_new_write_nothing(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make
+) -> None:
+    entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"]})
+    await set_up(home, entry)
+    gate = camera_id(entry, "Gate")
+    coordinator = hub_of(home).coordinators[entry.entry_id]
+    known = coordinator.camera(gate)
+    assert known is not None
+    written: list[str] = []
+
+    @callback
+    def note(event: Event[Any]) -> None:
+        written.append(event.data["entity_id"])
+
+    everything = callback(lambda _: True)
+    for event_type in ("state_changed", "state_reported"):
+        home.bus.async_listen(event_type, note, event_filter=everything)
+    for bitrate in (100.0, 200.0, 300.0):
+        # What only entities show that are disabled.
+        coordinator.async_take_cameras(
+            [{**known, "bitrate_kbps": bitrate, "fps": bitrate / 10, "last_frame": int(bitrate)}]
+        )
+    coordinator.async_take_cameras([known])
+    await home.async_block_till_done()
+    assert not written
 
 
 async def test_stills_and_live_view(home: HomeAssistant, simulator: Simulator, make_facility: Make) -> None:

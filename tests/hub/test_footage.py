@@ -7,10 +7,12 @@ import io
 from typing import Any
 from urllib.parse import urljoin
 
+from aiohttp import web
 import av
 from homeassistant.components.media_source import async_browse_media, async_resolve_media
 from homeassistant.components.media_source.error import Unresolvable
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.http import HomeAssistantView
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
@@ -133,6 +135,15 @@ async def test_who_may_not_see_a_camera_does_not_see_its_footage(
     hass_client: ClientSessionGenerator,
     hass_ws_client: WebSocketGenerator,
 ) -> None:
+    class Browse(HomeAssistantView):
+        """As an action that is called over HTTP browses: media_player.browse_media."""
+
+        url, name = "/api/test/browse", "api:test:browse"
+
+        async def get(self, _request: web.Request) -> web.Response:
+            return web.json_response([item.title for item in await browse(home, SOURCE)])
+
+    home.http.register_view(Browse())
     hass_read_only_user.mock_policy({"entities": {"entity_ids": {"camera.another": True}}})
     refresh = await home.auth.async_create_refresh_token(hass_read_only_user, "http://client")
     token = home.auth.async_create_access_token(refresh)
@@ -150,16 +161,52 @@ async def test_who_may_not_see_a_camera_does_not_see_its_footage(
     assert root["result"]["children"] == []
     path = f"{SOURCE}/{recorded.entry_id}/{gate}"
     assert not (await ask("browse_media", path))["success"]
+    assert not (await ask("browse_media", f"{SOURCE}/{recorded.entry_id}"))["success"], "not even its name"
     assert not (await ask("resolve_media", f"{path}/{now - 60}-{now}"))["success"]
     (segment, *_) = await hub_of(home).client.segments(gate, 0, 1 << 62)
     answer = await client.get(f"/api/facility_cameras/segment/{gate}/{segment['id']}.mp4")
     assert answer.status == HTTPStatus.FORBIDDEN
 
+    assert await (await client.get("/api/test/browse")).json() == []
+    assert await (await (await hass_client()).get("/api/test/browse")).json() == ["Trạm 1"]
+
+
+async def test_a_token_opens_one_camera(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"], "Yard": simulator.cameras["Yard"]})
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    await until_online(home, entry, "Gate", "Yard")
+    client = await hass_client_no_auth()
+    now = int(dt_util.utcnow().timestamp())
+    media = await async_resolve_media(
+        home, f"{SOURCE}/{entry.entry_id}/{camera_id(entry, 'Gate')}/{now - 600}-{now + 600}", None
+    )
+    for title, status in (("Gate", HTTPStatus.OK), ("Yard", HTTPStatus.NOT_FOUND)):
+        (segment, *_) = await hub_of(home).client.segments(camera_id(entry, title), 0, 1 << 62)
+        answer = await client.get(urljoin(media.url, f"segment-{segment['id']}.mp4"))
+        assert answer.status == status, title
+
 
 async def test_what_is_not_there(home: HomeAssistant, recorded: MockConfigEntry) -> None:
     gate = camera_id(recorded, "Gate")
     for prefix in (SOURCE, f"{SOURCE}/{recorded.entry_id}", f"{SOURCE}/{recorded.entry_id}/{gate}"):
-        for item in ("", "/x", "/x/y", "/x/y/0-1", "/../..", "/x/y/day/2026-99-99", "/x/y/1-0/z", "/5-4", "/day/1-1-1"):
+        for item in (
+            "",
+            "/x",
+            "/x/y",
+            "/x/y/0-1",
+            "/../..",
+            "/x/y/day/2026-99-99",
+            "/x/y/1-0/z",
+            "/5-4",
+            "/day/1-1-1",
+            "/0-99999999999",
+            "/segment/" + "9" * 5000,
+            "/day/0001-01-01/x",
+            "/day/9999-12-31",
+        ):
             with pytest.raises(Unresolvable):
                 await async_resolve_media(home, f"{prefix}{item}", None)
 

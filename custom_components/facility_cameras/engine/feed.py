@@ -46,7 +46,9 @@ class Feed:
         #: Called when the first listener of `watchers` comes or the last one goes.
         self.on_watched: Callable[[bool], None] | None = None
         self._group_bytes = 0
+        self._group_pictures = 0
         self._before_bytes = 0
+        self._before_pictures: list[int] = []
         self._listeners: list[Listener] = []
         self._watchers = 0
 
@@ -93,8 +95,9 @@ class Feed:
             if self.group:
                 self.before.append(self.group)
                 self._before_bytes += self._group_bytes
+                self._before_pictures.append(self._group_pictures)
             self.group = []
-            self._group_bytes = 0
+            self._group_bytes = self._group_pictures = 0
             self.newest_key = (self.format, sample)
         if self.group or sample.key:
             self._group_bytes += sample.size
@@ -103,6 +106,7 @@ class Feed:
                 self._clear_group()
             else:
                 self.group.append(sample)
+                self._group_pictures += not sample.audio
                 self._forget()
         for listener in tuple(self._listeners):
             listener.on_sample(sample)
@@ -116,13 +120,14 @@ class Feed:
     def _forget(self) -> None:
         """Let go of the oldest groups that nobody needs any more, or that are too large together."""
         while self.before:
-            later = (*self.before[1:], self.group)
-            enough = sum([not sample.audio for group in later for sample in group]) >= PROBED_PICTURES
+            enough = self._group_pictures + sum(self._before_pictures[1:]) >= PROBED_PICTURES
             if not enough and self._group_bytes + self._before_bytes <= GROUP_BYTES:
                 break
             self._before_bytes -= sum(sample.size for sample in self.before.pop(0))
+            del self._before_pictures[0]
 
     def _clear_group(self) -> None:
         self.group = []
         self.before = []
-        self._group_bytes = self._before_bytes = 0
+        self._before_pictures = []
+        self._group_bytes = self._group_pictures = self._before_bytes = 0
