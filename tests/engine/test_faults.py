@@ -190,6 +190,7 @@ async def test_b5_a_password_that_changed_is_not_hammered(tmp_path: Path) -> Non
         # The other keeps its session: only the keep-alives are refused from now on.
         rig.site.camera("kept").guard.password = "another"
         await rig.status("cut", "unauthorised", REFUSED_S)
+        assert rig.state("cut")["problem"]["placeholders"] == {"host": "127.0.0.1", "user": "admin"}
         await rig.recorded("kept", 12)
         assert rig.site.camera("cut").guard.failures == 1
         assert rig.site.camera("kept").guard.failures <= 2
