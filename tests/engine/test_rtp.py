@@ -5,7 +5,8 @@ import struct
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.facility_cameras.engine.rtsp.rtp import NTP_EPOCH, Rtcp, RtpTrack
+from custom_components.facility_cameras.engine.clock import NTP_EPOCH
+from custom_components.facility_cameras.engine.rtsp.rtp import Rtcp, RtpTrack
 
 CLOCK = 90_000
 

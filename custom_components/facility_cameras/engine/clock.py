@@ -3,6 +3,9 @@
 import time
 from typing import Protocol
 
+#: Seconds between 1900, where NTP begins to count, and 1970.
+NTP_EPOCH = 2_208_988_800
+
 
 class Clock(Protocol):
     """Monotonic time for durations, wall clock for labels (promise I5). Both in seconds."""

@@ -11,12 +11,12 @@ import json
 import struct
 import uuid
 
+from .clock import NTP_EPOCH
 from .codec import h265
 from .media import VIDEO_CLOCK, AudioFormat, Sample, StreamFormat, VideoFormat
 
 #: The box that says whose footage a file is: JSON.
 IDENTITY = uuid.UUID("6f0c2d1e-7f1b-4a55-9a3e-0fac11cafe01").bytes
-NTP_EPOCH = 2_208_988_800
 _KEY, _OTHER = 0x02000000, 0x01010000
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 

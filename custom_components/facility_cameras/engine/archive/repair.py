@@ -9,12 +9,11 @@ import os
 from pathlib import Path
 import struct
 
+from ..clock import NTP_EPOCH
 from ..media import VIDEO_CLOCK
 from ..playback import Fragment
 from .index import CLOSED_AFTER_CRASH, Closing, Index, Row, pack_fragments
 from .segment_file import sync_folder
-
-NTP_EPOCH = 2_208_988_800
 
 
 @dataclass(slots=True)

@@ -63,6 +63,15 @@ def _skip_reference_sets(reader: BitReader) -> None:
             previous = negative + positive
 
 
+def _skip_sub_layers(reader: BitReader, extra: int) -> None:
+    """Profiles and levels of the sub-layers beyond the first (7.3.3)."""
+    present = [(reader.flag(), reader.flag()) for _ in range(extra)]
+    if present:
+        reader.skip(2 * (8 - len(present)))
+    for has_profile, has_level in present:
+        reader.skip(88 * has_profile + 8 * has_level)
+
+
 def _aspect(reader: BitReader, sub_layers: int) -> tuple[int, int]:
     """The sample aspect ratio in the VUI; `reader` stands behind the bit depths."""
     order_bits = reader.ue() + 4
@@ -95,11 +104,7 @@ def parse_sps(nal: bytes) -> SequenceParameters:
     sub_layers = reader.bits(3) + 1
     nesting = reader.flag()
     profile = reader.bits(96).to_bytes(12)
-    present = [(reader.flag(), reader.flag()) for _ in range(sub_layers - 1)]
-    if present:
-        reader.skip(2 * (8 - len(present)))
-    for has_profile, has_level in present:
-        reader.skip(88 * has_profile + 8 * has_level)
+    _skip_sub_layers(reader, sub_layers - 1)
     reader.ue()
     chroma = reader.ue()
     if chroma == 3:
@@ -178,11 +183,7 @@ class H265Pictures(PictureBuilder):
         reader.skip(4)
         extra = reader.bits(3)
         reader.skip(1 + 96)
-        present = [(reader.flag(), reader.flag()) for _ in range(extra)]
-        if present:
-            reader.skip(2 * (8 - extra))
-        for has_profile, has_level in present:
-            reader.skip(88 * has_profile + 8 * has_level)
+        _skip_sub_layers(reader, extra)
         return reader.ue()
 
     def make_format(self, sets: dict[int, tuple[bytes, ...]]) -> VideoFormat:

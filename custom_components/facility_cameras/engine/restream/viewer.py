@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 
+from ..clock import NTP_EPOCH
 from ..feed import Feed
 from ..media import VIDEO_CLOCK, Buffer, Sample, StreamFormat
 from .rtp_send import AUDIO_TYPE, VIDEO_TYPE, Track, add_audio, add_video
@@ -29,8 +30,6 @@ _BREAK_S_MIN = 0.04
 _LEADING_TICKS = 2 * VIDEO_CLOCK
 
 _MASK = 0xFFFFFFFF
-#: Seconds from NTP's epoch (1900) to ours.
-_NTP_EPOCH = 2_208_988_800
 
 
 def new_track(payload_type: int, channel: int, control_channel: int) -> Track:
@@ -74,7 +73,7 @@ class Viewer:
         `probes`: it shows nothing before it has looked at some 25 pictures (libav), so it gets older groups too.
         """
         self.playing = True
-        self._ntp = int((time.time() + _NTP_EPOCH) * (1 << 32))
+        self._ntp = int((time.time() + NTP_EPOCH) * (1 << 32))
         if self.feed.format is not None:
             self.on_format(self.feed.format)
         self.feed.add(self, live=True)

@@ -295,10 +295,6 @@ class Session:
 
     # Playing ------------------------------------------------------------------------------------------------------
 
-    def fileno(self) -> int:
-        """The socket, for waiting until something arrives."""
-        return self._connected().fileno()
-
     def read(self, now: float) -> None:
         """Take all that has arrived since the last read, and do what is due."""
         connection = self._connected()
@@ -383,11 +379,6 @@ class Session:
     def lost_packets(self) -> int:
         """Packets that never came, so far."""
         return sum(track.lost for track in self._tracks)
-
-    @property
-    def age(self) -> float:
-        """Monotonic time at which the session began to play; 0 before."""
-        return self._started
 
     async def close(self) -> None:
         """TEARDOWN, within a second, and close."""

@@ -74,13 +74,6 @@ class Connection:
         """Close the socket at once."""
         self._socket.close()
 
-    @property
-    def peer(self) -> str:
-        """The address that was connected to."""
-        with contextlib.suppress(OSError):
-            return str(self._socket.getpeername()[0])
-        return self._url.host
-
     # Dialogue -----------------------------------------------------------------------------------------------------
 
     async def request(self, method: str, url: str, headers: dict[str, str], limit: float = ANSWER_S) -> Message:
@@ -220,10 +213,6 @@ class Connection:
         if not data:
             raise self._lost()
         return data
-
-    def fileno(self) -> int:
-        """For waiting until something arrives."""
-        return self._socket.fileno()
 
     def send(self, data: bytes) -> None:
         """Send without waiting; what the camera does not take now goes with the next send."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Protocol
 
+from ..clock import NTP_EPOCH
+
 _HEADER = Struct(">BBHII")
 _SENDER_REPORT = Struct(">BBHIIII")
 _RECEIVER_REPORT = Struct(">BBHIIIIIII")
@@ -14,8 +16,6 @@ _RECEIVER_REPORT = Struct(">BBHIIIIIII")
 STRANGER_S = 2.0
 #: The source that was announced is waited for so long.
 ANNOUNCED_S = 1.0
-#: Seconds between 1900 (NTP) and 1970.
-NTP_EPOCH = 2_208_988_800
 
 
 class Payloads(Protocol):
