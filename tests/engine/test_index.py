@@ -80,7 +80,7 @@ def test_waiting_for_a_call_that_does_not_come_back_has_an_end(tmp_path: Path, m
         except sqlite3.OperationalError as error:
             failed.append(error)
 
-    with index._transaction():
+    with index.transaction():
         thread = threading.Thread(target=ask_too)
         thread.start()
         thread.join(5)

@@ -21,9 +21,10 @@ import time
 from ..api import VolumeState
 from ..clock import Clock, microseconds
 from . import retention
-from .index import Index, Row, UnusableIndexError
+from .index import Index, Row
 from .recording import Recording
 from .repair import close_after_crash
+from .schema import UnusableIndexError
 from .segment_file import SegmentFile, make_folder
 from .volume import Volume, keep_free, look, state_of
 

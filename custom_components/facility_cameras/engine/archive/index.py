@@ -15,36 +15,14 @@ import threading
 from typing import Any
 
 from ..playback import Fragment
+from .schema import prepare
 
-SCHEMA = 2
-_TABLES = """
-CREATE TABLE camera (id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, facility TEXT NOT NULL,
-    folder TEXT NOT NULL UNIQUE, days INTEGER, bytes INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE format (id INTEGER PRIMARY KEY, codec TEXT NOT NULL, init BLOB NOT NULL UNIQUE);
-CREATE TABLE segment (
-    id INTEGER PRIMARY KEY, camera INTEGER NOT NULL REFERENCES camera, run TEXT NOT NULL,
-    format INTEGER NOT NULL REFERENCES format, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, pictures INTEGER NOT NULL, state INTEGER NOT NULL, path TEXT NOT NULL,
-    sha256 BLOB, fragments BLOB NOT NULL
-);
-CREATE INDEX segment_by_time ON segment (camera, start_us);
-CREATE INDEX segment_by_age ON segment (start_us);
-CREATE INDEX segment_open ON segment (state) WHERE state = 0;
-CREATE TABLE deletion (
-    id INTEGER PRIMARY KEY, camera TEXT NOT NULL, path TEXT NOT NULL, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, reason TEXT NOT NULL, at_us INTEGER NOT NULL
-);
-"""
 #: State of a row.
 OPEN, CLOSED, CLOSED_AFTER_CRASH = 0, 1, 2
 #: No segment is longer than this: bounds the look back for those that overlap a time.
 LONGEST_US = 3_600_000_000
 #: How long one thread waits for another's call, seconds.
 WAIT_S = 5.0
-
-
-class UnusableIndexError(sqlite3.DatabaseError):
-    """The file is no index that this engine can use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +109,7 @@ class Index:
         self._connection.execute("PRAGMA journal_mode=WAL")
         # A power cut must not take back what was told to be closed.
         self._connection.execute("PRAGMA synchronous=FULL")
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            with self._transaction() as connection:
-                for statement in _TABLES.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version={SCHEMA}")
-        elif version != SCHEMA:
-            raise UnusableIndexError(f"index has schema {version}, this engine knows {SCHEMA}")
+        prepare(self._connection)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[sqlite3.Connection]:
@@ -150,7 +121,8 @@ class Index:
             self._lock.release()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing of what is executed in it; short, for everybody else waits. Raises sqlite3.Error."""
         with self._alone() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -162,7 +134,8 @@ class Index:
                     connection.execute("ROLLBACK")
                 raise
 
-    def _query(self, statement: str, *values: object) -> list[Any]:
+    def query(self, statement: str, *values: object) -> list[Any]:
+        """Every row that a statement finds. Raises sqlite3.Error."""
         with self._alone() as connection:
             return connection.execute(statement, values).fetchall()
 
@@ -177,7 +150,7 @@ class Index:
         """The folder of a camera's footage: `folder` the first time (or, if another's, with a number), ever after
         what it was then. Keeps which facility it belongs to now.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             known = connection.execute("SELECT folder, facility FROM camera WHERE uid = ?", (uid,)).fetchone()
             if known is None:
                 free, number = folder, 1
@@ -192,7 +165,7 @@ class Index:
 
     def keep_days(self, days: Mapping[str, int]) -> None:
         """Remember the days to keep by camera, also for the time when a camera is there no more."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.executemany(
                 "UPDATE camera SET days = ? WHERE uid = ? AND days IS NOT ?",
                 [(kept, camera, kept) for camera, kept in days.items()],
@@ -200,7 +173,7 @@ class Index:
 
     def open_segment(self, camera: str, run: str, codec: str, init: bytes, start_us: int, path: str) -> int:
         """A file is about to be written; `path` is relative to the camera's folder. Returns its id."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO format (codec, init) VALUES (?, ?)", (codec, init))
             cursor = connection.execute(
                 "INSERT INTO segment (camera, run, format, start_us, end_us, bytes, pictures, state, path, fragments) "
@@ -215,7 +188,7 @@ class Index:
 
     def close_segment(self, number: int, closing: Closing, state: int = CLOSED) -> None:
         """Its file is whole and fsynced (promise I1)."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 "UPDATE segment SET start_us=?, end_us=?, bytes=?, pictures=?, sha256=?, fragments=?, state=? WHERE id=?",
                 (
@@ -230,12 +203,12 @@ class Index:
 
     def forget_empty(self, number: int) -> None:
         """Its file was taken away again before anything was written to it: no footage, so no deletion either."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("DELETE FROM segment WHERE id = ? AND bytes = 0", (number,))
 
     def remove(self, rows: Sequence[Row], reason: str, at_us: int) -> None:
         """Footage is gone: each row becomes a deletion with its reason (promise I3)."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             for row in rows:
                 connection.execute(
                     "INSERT INTO deletion (camera, path, start_us, end_us, bytes, reason, at_us) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -248,7 +221,7 @@ class Index:
 
     def overlapping(self, camera: str, start_us: int, end_us: int, limit: int = 100_000) -> list[Row]:
         """Segments of a camera that overlap [start_us, end_us), oldest first. An open one's end is not known here."""
-        rows = self._query(
+        rows = self.query(
             f"SELECT {_COLUMNS} {_FROM} WHERE camera.uid = ? AND start_us < ? AND start_us > ? "
             "AND (end_us > ? OR state = 0) ORDER BY start_us LIMIT ?",
             camera, end_us, start_us - LONGEST_US, start_us, limit,
@@ -257,17 +230,17 @@ class Index:
 
     def segment(self, number: int) -> Row | None:
         """One segment by its id."""
-        rows = self._query(f"SELECT {_COLUMNS} {_FROM} WHERE segment.id = ?", number)
+        rows = self.query(f"SELECT {_COLUMNS} {_FROM} WHERE segment.id = ?", number)
         return Row(*rows[0]) if rows else None
 
     def unfinished(self) -> list[Row]:
         """Segments that were never closed."""
-        return [Row(*row) for row in self._query(f"SELECT {_COLUMNS} {_FROM} WHERE state = 0")]
+        return [Row(*row) for row in self.query(f"SELECT {_COLUMNS} {_FROM} WHERE state = 0")]
 
     def oldest(self, camera: str | None, before_us: int, limit: int) -> list[Row]:
         """Closed segments that ended before a time, oldest first; of one camera only, if given."""
         of_camera = "" if camera is None else "AND camera.uid = ?"
-        rows = self._query(
+        rows = self.query(
             f"SELECT {_COLUMNS} {_FROM} WHERE start_us < ? AND end_us < ? AND state > 0 {of_camera} "
             "ORDER BY start_us LIMIT ?",
             before_us, before_us, *(() if camera is None else (camera,)), limit,
@@ -278,17 +251,17 @@ class Index:
         """Cameras with the days their footage is kept: where not known (a camera that was removed at once), the most
         that are known of another.
         """
-        rows = self._query("SELECT uid, coalesce(days, (SELECT max(days) FROM camera)) FROM camera")
+        rows = self.query("SELECT uid, coalesce(days, (SELECT max(days) FROM camera)) FROM camera")
         return [(uid, kept) for uid, kept in rows if kept is not None]
 
     def init(self, number: int) -> bytes | None:
         """The init segment of a format."""
-        rows = self._query("SELECT init FROM format WHERE id = ?", number)
+        rows = self.query("SELECT init FROM format WHERE id = ?", number)
         return bytes(rows[0][0]) if rows else None
 
     def footage(self, facility: str) -> tuple[int, int | None]:
         """Bytes and oldest start of a facility's footage."""
-        rows = self._query(
+        rows = self.query(
             "SELECT coalesce(sum(bytes), 0), min((SELECT min(start_us) FROM segment WHERE segment.camera = camera.id)) "
             "FROM camera WHERE facility = ?",
             facility,
@@ -298,4 +271,4 @@ class Index:
 
     def deletions(self) -> list[tuple[str, str, str]]:
         """Camera, path and reason of everything that was deleted, oldest first."""
-        return [tuple(row) for row in self._query("SELECT camera, path, reason FROM deletion ORDER BY id")]
+        return [tuple(row) for row in self.query("SELECT camera, path, reason FROM deletion ORDER BY id")]

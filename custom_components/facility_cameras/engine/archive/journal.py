@@ -1,0 +1,59 @@
+"""What the footage's files cannot tell, beside them: holds and their release, deletions, what was to be recorded when.
+
+Promise I1 (durable): the index can be thrown away and made again from the files and this. Promise I3 (nothing
+vanishes): a deletion stands here, with its reason, before its file is gone.
+
+`journal/2026-11.jsonl` (UTC months), one JSON object a line, only ever appended to, synced before `append` returns:
+`{"at": UTC µs, "what": "hold" | "release" | "delete" | "duty" | "camera", …}`. A line that a power cut left half
+written is passed over. Everything here blocks: for the archive's writer thread.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+import os
+from pathlib import Path
+
+import orjson
+
+from .segment_file import make_folder, sync_folder
+
+FOLDER = "journal"
+#: A line longer than this is none of ours.
+LINE_BYTES = 64 << 10
+
+
+def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
+    """Put these entries on the disk, all in one write. Raises OSError."""
+    lines = b"".join(orjson.dumps({"at": at_us, **entry}) + b"\n" for entry in entries)
+    folder = make_folder(root, FOLDER)
+    path = folder / f"{datetime.fromtimestamp(at_us / 1e6, UTC):%Y-%m}.jsonl"
+    new = not path.exists()
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    try:
+        end = os.fstat(fd).st_size
+        if end and os.pread(fd, 1, end - 1) != b"\n":
+            # A line that was cut off by a crash must not swallow this one.
+            lines = b"\n" + lines
+        while lines:
+            lines = lines[os.write(fd, lines) :]
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    if new:
+        sync_folder(folder)
+
+
+def read(root: Path) -> Iterator[dict[str, object]]:
+    """Every entry, oldest month first; nothing if there is no journal. Raises OSError."""
+    folder = root / FOLDER
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl")):
+        with path.open("rb") as file:
+            while line := file.readline(LINE_BYTES):
+                try:
+                    entry = orjson.loads(line)
+                except orjson.JSONDecodeError:
+                    continue
+                if isinstance(entry, dict) and isinstance(entry.get("at"), int):
+                    yield entry
