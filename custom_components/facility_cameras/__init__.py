@@ -66,7 +66,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> 
     entry.async_on_unload(entry.add_update_listener(present.async_updated))
     entry.async_on_unload(issues.async_watch(hass, coordinator))
     entry.async_on_unload(dashboard.async_show(hass, coordinator))
-    entry.async_on_unload(await footage_in_backups.async_watch(hass, entry))
+    await footage_in_backups.async_watch(hass, entry)
     return True
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from homeassistant.components.backup.const import DATA_MANAGER
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.hassio import is_hassio
@@ -23,14 +23,15 @@ _LOOK = timedelta(hours=1)
 _ISSUE = "footage_in_backups"
 
 
-async def async_watch(hass: HomeAssistant, entry: ConfigEntry) -> CALLBACK_TYPE:
-    """Keep the issue of a facility true from now on."""
+async def async_watch(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Keep the issue of a facility true from now on, until it is unloaded."""
 
     async def look(_now: datetime) -> None:
         await _async_look(hass, entry)
 
     await _async_look(hass, entry)
-    return async_track_time_interval(hass, look, _LOOK)
+    entry.async_on_unload(entry.add_update_listener(_async_look))
+    entry.async_on_unload(async_track_time_interval(hass, look, _LOOK))
 
 
 @callback

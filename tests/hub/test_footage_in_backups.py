@@ -51,5 +51,5 @@ async def test_the_issue_comes_and_goes_with_the_folder(
     home.config_entries.async_update_entry(
         entry, data={**entry.data, "archive": str(elsewhere), "archive_id": claim(str(elsewhere))}
     )
-    assert await home.config_entries.async_reload(entry.entry_id)
+    await home.async_block_till_done()
     assert ir.async_get(home).async_get_issue(DOMAIN, issue_id) is None
