@@ -108,6 +108,7 @@ class Server:
                 web.get("/v1/facilities", self._get_facilities),
                 web.put("/v1/facilities/{facility}", self._put_facility),
                 web.delete("/v1/facilities/{facility}", self._delete_facility),
+                web.post("/v1/facilities/{facility}/use_copy", self._use_copy),
                 web.put("/v1/restream", self._put_restream),
                 web.get("/v1/cameras", self._get_cameras),
                 web.post(f"{camera}/retry", self._retry),
@@ -221,6 +222,13 @@ class Server:
             return _error(507, f"the list of cameras could not be saved: {error.strerror}")
         return _json({})
 
+    async def _use_copy(self, request: web.Request) -> web.Response:
+        try:
+            self._supervisor.use_copy(request.match_info["facility"])
+        except KeyError:
+            return _error(404, "no such facility")
+        return _json({})
+
     async def _put_restream(self, request: web.Request) -> web.Response:
         try:
             secret = _checked(orjson.loads(await request.read()), {"secret": str})["secret"]
@@ -305,7 +313,7 @@ class Server:
         try:
             await self._supervisor.flush()
         except TimeoutError:
-            return _error(504, "the disk did not take everything within 10 s")
+            return _error(504, "a disk did not take everything")
         return _json({})
 
     async def _post_leave(self, request: web.Request) -> web.Response:

@@ -9,8 +9,9 @@ import logging
 from pathlib import Path
 
 from . import saved
-from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, VolumeState
+from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, VolumeCause, VolumeState
 from .archive.archive import Archive
+from .archive.backlog import Memory
 from .camera import Camera
 from .clock import Clock
 from .feed import Feed
@@ -25,6 +26,8 @@ _LOGGER = logging.getLogger(__name__)
 #: Dialogues under way at once: 64 cameras behind a rebooted switch come back in order (B10).
 DIALOGUES = 16
 RESTART_S = 1.0
+#: A flush waits so long for disks that work; those that do not answer are looked at this often.
+FLUSH_S, FLUSH_LOOK_S = 10.0, 0.25
 
 
 class Supervisor:
@@ -43,6 +46,8 @@ class Supervisor:
         self._dialogues = asyncio.Semaphore(DIALOGUES)
         self._facilities: dict[str, FacilityConfig] = {}
         self._archives: dict[tuple[str, str], Archive] = {}
+        #: What all archives together keep while their volumes are away.
+        self._memory = Memory()
         self._cameras: dict[str, Camera] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -118,15 +123,24 @@ class Supervisor:
         await asyncio.gather(*(asyncio.to_thread(archive.close) for archive in self._archives.values()))
 
     async def flush(self) -> None:
-        """Write and sync everything received."""
+        """Write and sync everything received. Raises TimeoutError if an archive did not take it: one that does not
+        answer, or is away, holds up neither the others nor this.
+        """
         for camera in self._cameras.values():
             camera.recorder.flush()
         loop = asyncio.get_running_loop()
-        written = [loop.create_future() for _ in self._archives]
-        for archive, future in zip(self._archives.values(), written, strict=True):
+        archives = self.archives
+        waiting = {loop.create_future(): archive for archive in archives}
+        for future, archive in waiting.items():
             archive.submit(None, 0, _settler(loop, future))
-        async with asyncio.timeout(10):
-            await asyncio.gather(*written)
+        until = loop.time() + FLUSH_S
+        while waiting and loop.time() < until:
+            await asyncio.wait(waiting, timeout=FLUSH_LOOK_S)
+            waiting = {future: archive for future, archive in waiting.items() if not future.done()}
+            if not any(archive.answers for archive in waiting.values()):
+                break
+        if waiting or any(archive.kept_bytes for archive in archives):
+            raise TimeoutError
 
     # What the hub wants -------------------------------------------------------------------------------------------
 
@@ -169,7 +183,13 @@ class Supervisor:
     def _archive(self, facility: FacilityConfig) -> Archive:
         key = _archive_key(facility)
         if key not in self._archives:
-            self._archives[key] = Archive(Path(facility["archive"]), facility["archive_id"], self._clock)
+            self._archives[key] = Archive(
+                Path(facility["archive"]),
+                facility["archive_id"],
+                self._clock,
+                memory=self._memory,
+                remembered=self._folder,
+            )
             self._archives[key].start()
         return self._archives[key]
 
@@ -255,6 +275,10 @@ class Supervisor:
         facility = self._facilities.get(camera.facility)
         return self._archives.get(_archive_key(facility)) if facility else None
 
+    def use_copy(self, identity: str) -> None:
+        """A person says that the older copy of a facility's archive is the archive from now on. Raises KeyError."""
+        self._archives[_archive_key(self._facilities[identity])].use_copy()
+
     @property
     def archives(self) -> list[Archive]:
         """All archives."""
@@ -281,6 +305,10 @@ class Supervisor:
             "id": facility["id"],
             "archive": facility["archive"],
             "volume": volume.state.value if volume else VolumeState.MISSING.value,
+            "volume_cause": volume.cause.value if volume else VolumeCause.NONE.value,
+            "kept_bytes": archive.kept_bytes if archive is not None else 0,
+            "hidden_files": 0,
+            "hidden_bytes": 0,
             "total_bytes": volume.total if volume else 0,
             "free_bytes": volume.free if volume else 0,
             "footage_bytes": size,

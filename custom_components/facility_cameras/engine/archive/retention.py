@@ -9,6 +9,7 @@ import contextlib
 import logging
 from pathlib import Path
 
+from .files import FILES, Files
 from .index import Index, Row
 
 _LOGGER = logging.getLogger(__name__)
@@ -20,18 +21,18 @@ YOUNGEST_US = 3_600_000_000
 STEP = 25
 
 
-def delete_by_days(index: Index, root: Path, now_us: int) -> int:
+def delete_by_days(index: Index, root: Path, now_us: int, files: Files = FILES) -> int:
     """One step: delete what is older than the camera's days to keep (those it had last, if it is there no more).
     Returns the number of files. Raises sqlite3.Error.
     """
     for camera, kept in index.days():
         before_us = now_us - max(kept * DAY_US, YOUNGEST_US)
         if rows := index.oldest(camera, before_us, STEP):
-            return _delete(index, root, rows, "older than the days to keep", now_us)
+            return _delete(index, root, rows, "older than the days to keep", now_us, files)
     return 0
 
 
-def delete_for_space(index: Index, root: Path, wanted: int, now_us: int) -> int:
+def delete_for_space(index: Index, root: Path, wanted: int, now_us: int, files: Files = FILES) -> int:
     """One step: delete the oldest footage of all cameras until `wanted` bytes are freed. Returns the bytes.
     Raises sqlite3.Error.
     """
@@ -42,15 +43,16 @@ def delete_for_space(index: Index, root: Path, wanted: int, now_us: int) -> int:
             break
         freed += row.size
         chosen.append(row)
-    return freed if _delete(index, root, chosen, "to keep space free", now_us) else 0
+    return freed if _delete(index, root, chosen, "to keep space free", now_us, files) else 0
 
 
-def _delete(index: Index, root: Path, rows: list[Row], reason: str, now_us: int) -> int:
+def _delete(index: Index, root: Path, rows: list[Row], reason: str, now_us: int, files: Files) -> int:
     gone = []
     for row in rows:
         path = root / row.path
         try:
-            path.unlink(missing_ok=True)
+            if files.exists(path):
+                files.unlink(path)
         except OSError as error:
             # One file that cannot be deleted holds up none of the others; it stays in the index.
             _LOGGER.warning("%s cannot be deleted: %s", path, error)
@@ -58,6 +60,6 @@ def _delete(index: Index, root: Path, rows: list[Row], reason: str, now_us: int)
         gone.append(row)
         with contextlib.suppress(OSError):
             # The day's folder, once it is empty.
-            path.parent.rmdir()
+            files.rmdir(path.parent)
     index.remove(gone, reason, now_us)
     return len(gone)
