@@ -30,7 +30,7 @@ from .recording import Origin, Recording
 from .repair import close_after_crash
 from .schema import UnusableIndexError
 from .segment_file import SegmentFile
-from .volume import Volume, keep_free, look, meaning
+from .volume import Volume, is_lost, keep_free, look, meaning
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -115,6 +115,8 @@ class Archive:
         self._unfinished: list[Row] = []
         self._repair_at: float | None = None
         self._unrepaired: set[str] = set()
+        #: Rows whose files may never have been made; until that is known no other is given their names.
+        self._unmade: dict[int, Path] = {}
         self._told: object = None
         self._thread = self._new_thread()
 
@@ -128,7 +130,7 @@ class Archive:
         """Write what is queued and end. Blocks until then, 10 s at most; the thread of a disk that does not answer is
         left behind (promise I4).
         """
-        self._queue.put(None)
+        self.end()
         until = time.monotonic() + CLOSE_S
         turns = -1
         while turns != self._turns and time.monotonic() < until:
@@ -137,6 +139,10 @@ class Archive:
             if not self._thread.is_alive():
                 return
         _LOGGER.error("archive %s does not answer, and is left", self.root)
+
+    def end(self) -> None:
+        """Tell the writer thread to write what is queued and end."""
+        self._queue.put(None)
 
     def accepts(self, camera: str) -> bool:
         """Whether footage of a camera is taken: it is also while the volume is away, as far as memory goes."""
@@ -216,9 +222,9 @@ class Archive:
     # Writer thread ------------------------------------------------------------------------------------------------
 
     def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._work, name=f"{THREAD} {self.root.name}", daemon=True)
+        return threading.Thread(target=self.work, name=f"{THREAD} {self.root.name}", daemon=True)
 
-    def _work(self) -> None:
+    def work(self) -> None:
         """Until told to end. A fault of ours (logged by `threading.excepthook`) ends the open files, no more."""
         done = False
         try:
@@ -331,19 +337,34 @@ class Archive:
         place = self._folders.make(f"{index.camera_folder(origin.camera, origin.facility, origin.folder)}/{day}")
         name = f"{start:%H-%M-%S}.{start.microsecond // 1000:03}Z"
         number = 0
-        while self._files.exists(path := place / f"{name}{f'-{number}' if number else ''}.mp4"):
+        taken = self._unmade.values()
+        while (path := place / f"{name}{f'-{number}' if number else ''}.mp4") in taken or self._files.exists(path):
             number += 1
         segment = index.open_segment(
             origin.camera, origin.run, origin.codec, origin.init, start_us, f"{day}/{path.name}"
         )
         try:
-            file = SegmentFile(index, path, segment, start_us, origin.init, origin.identity, self._files)
-        except OSError:
+            file = SegmentFile(index, path, segment, start_us, origin.init, origin.identity, self.clock, self._files)
+        except FileExistsError:
             index.forget_empty(segment)
+            raise
+        except OSError:
+            # It may have been made all the same, on a network share: then it is for the repair.
+            self._unmade[segment] = path
+            self._forget_unmade(index, segment)
             raise
         self.open_files[segment] = file
         self._recordings.add(recording)
         return file
+
+    def _forget_unmade(self, index: Index, segment: int) -> bool:
+        """Whether this is a row whose file was never made; then it is gone."""
+        path = self._unmade.get(segment)
+        if path is None or not is_lost(self.root, path, self._files):
+            return False
+        index.forget_empty(segment)
+        del self._unmade[segment]
+        return True
 
     def closed(self, recording: Recording, file: SegmentFile) -> None:
         """The file is closed, as far as it can be."""
@@ -480,6 +501,7 @@ class Archive:
     def _set_index_aside(self) -> None:
         """The index turned out to be broken: the next look makes a new one."""
         self._close_index()
+        self._unmade.clear()
         try:
             self._rename_index()
         except OSError as error:
@@ -512,7 +534,9 @@ class Archive:
         if self._index is None or not self._volume.writable:
             return
         try:
-            close_after_crash(self._index, self.root, row, self._now_us(), self._files)
+            if not self._forget_unmade(self._index, row.id):
+                close_after_crash(self._index, self.root, row, self._now_us(), self._files)
+                self._unmade.pop(row.id, None)
             self._unrepaired.discard(row.path)
         except (OSError, sqlite3.Error) as error:
             # One bad file costs no recording.

@@ -62,13 +62,13 @@ class Generation:
         following = Mark(max(mark.number, newest) + 1, secrets.token_hex(8))
         if self._remembered is not None:
             # Ours first, with the one that the archive has now: it is known whichever of them a power cut leaves.
-            replace_file(self._remembered, _told([following, mark]), FILES)
+            replace_file(self._remembered, _told([following, mark]), self._files)
         replace_file(self._path, _told([following]), self._files)
         if self._remembered is not None:
-            replace_file(self._remembered, _told([following]), FILES)
+            replace_file(self._remembered, _told([following]), self._files)
 
     def _known(self) -> list[Mark]:
-        return _read(self._remembered, FILES) if self._remembered is not None else []
+        return _read(self._remembered, self._files) if self._remembered is not None else []
 
 
 def _told(marks: list[Mark]) -> bytes:

@@ -14,6 +14,7 @@ from ..media import VIDEO_CLOCK
 from ..playback import Fragment
 from .files import FILES, Files, sync_folder
 from .index import CLOSED_AFTER_CRASH, Closing, Index, Row, pack_fragments
+from .volume import is_lost
 
 
 @dataclass(slots=True)
@@ -102,6 +103,8 @@ def close_after_crash(index: Index, root: Path, row: Row, now_us: int, files: Fi
     try:
         fd = files.open(path, os.O_RDWR)
     except FileNotFoundError:
+        if not is_lost(root, path, files):
+            raise
         index.remove([row], "lost: the file was not there after a crash", now_us)
         return
     try:

@@ -7,8 +7,8 @@ one write, and data is synced at least every 10 s. Promise I6: SHA-256 is taken 
 import hashlib
 import os
 from pathlib import Path
-import time
 
+from ..clock import Clock
 from ..playback import Fragment
 from .files import FILES, Files, sync_folder
 from .index import CLOSED, Closing, Index, pack_fragments
@@ -29,17 +29,19 @@ class SegmentFile:
         start_us: int,
         init: bytes,
         identity: bytes,
+        clock: Clock,
         files: Files = FILES,
     ) -> None:
         """Create the file, which must not exist; its head is written together with the first fragment."""
         self._index = index
         self._path = path
         self._files = files
+        self._clock = clock
         self.number = number
         self.start_us = start_us
         self._hash = hashlib.sha256()
         self._fd = files.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        self._synced = time.monotonic()
+        self._synced = self._clock.monotonic()
         self._entered = False
         #: Behind the last whole fragment stands a part of one.
         self._torn = False
@@ -64,7 +66,10 @@ class SegmentFile:
             raise
         for part in parts:
             self._hash.update(part)
-        self._pending = b""
+        if self._pending:
+            # The first fragment's beginning is older than the file (promise I2).
+            self._synced -= duration_us / 1e6
+            self._pending = b""
         self.bytes += size
         self.pictures += pictures
         self.duration_us += duration_us
@@ -88,7 +93,7 @@ class SegmentFile:
     @property
     def sync_due(self) -> bool:
         """Whether what was written is to be synced now (promise I2)."""
-        return time.monotonic() - self._synced > SYNC_S
+        return self._clock.monotonic() - self._synced > SYNC_S
 
     def sync(self) -> None:
         """Put what was written on the disk, the first time with the file's entry in its folder."""
@@ -97,7 +102,7 @@ class SegmentFile:
         if not self._entered:
             sync_folder(self._path.parent, self._files)
             self._entered = True
-        self._synced = time.monotonic()
+        self._synced = self._clock.monotonic()
 
     def close(self, start_us: int, end_us: int) -> None:
         """Close it for good: file, folder, then the index. A file to which nothing was written is taken away again.

@@ -97,3 +97,11 @@ def look(root: Path, archive_id: str, *, files: Files = FILES) -> Volume:
     if free < keep_free(total):
         return Volume(VolumeState.LOW, total, free, VolumeCause.NO_SPACE, device)
     return Volume(VolumeState.OK, total, free, device=device)
+
+
+def is_lost(root: Path, path: Path, files: Files = FILES) -> bool:
+    """Whether a file below `root` that was not found is truly not there, and not merely its volume (promise I3): the
+    marker is looked for before and after. Raises OSError.
+    """
+    marker = root / MARKER
+    return files.exists(marker) and not files.exists(path) and files.exists(marker)
