@@ -79,4 +79,3 @@ class DurableFiles(Files):
         synced = self._content.get(path.stat().st_ino, b"")
         behind = path.read_bytes()[len(synced) :]
         to.write_bytes(synced + (bytes(len(behind)) if rest == ZEROS else behind[: len(behind) // 2]))
-

@@ -31,7 +31,7 @@ CALLS = tuple(name for name in vars(Files) if not name.startswith("_"))
 FRAGMENT_US = 2_000_000
 HEAD = INIT + IDENTITY
 #: Where lives are played: in memory if the machine has such a place.
-FAST = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+FAST = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
 
 
 class FaultyFiles(Files):

@@ -4,7 +4,6 @@ while; and the engine is killed at each. Nothing is lost that memory could keep,
 
 from collections.abc import Callable, Iterator
 import errno
-import os
 from pathlib import Path
 import shutil
 import sqlite3

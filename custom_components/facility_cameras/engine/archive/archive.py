@@ -25,7 +25,7 @@ from .backlog import Backlog, Memory, Work
 from .files import FILES, Files, Folders
 from .generation import RENEW_S as GENERATION_S, Generation
 from .index import Index, Row
-from .owner import HeldError, Owner
+from .owner import HeldError, Owner, this_machine
 from .recording import Origin, Recording
 from .repair import close_after_crash
 from .schema import UnusableIndexError
@@ -92,7 +92,7 @@ class Archive:
         self._files = files
         self._volume = Volume(VolumeState.MISSING)
         self._index: Index | None = None
-        self._owner = Owner(root, clock, files)
+        self._owner = Owner(root, clock, lambda: this_machine(remembered, files), files)
         self._generation = Generation(root, archive_id, remembered, files)
         self._renew_at = float("-inf")
         self._accepted = False
@@ -440,10 +440,11 @@ class Archive:
     def _hold(self, found: Volume) -> Volume:
         """Hold the archive and have its index open."""
         try:
+            if self._index is not None and not self._owner.renew():
+                _LOGGER.warning("archive %s: another lies in its place", self.root)
+                self._close_index()
             if self._index is None:
                 self._open_index()
-            else:
-                self._owner.renew()
             if self.clock.monotonic() >= self._renew_at and found.writable:
                 self._renew_generation()
         except HeldError as error:

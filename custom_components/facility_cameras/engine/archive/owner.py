@@ -6,6 +6,7 @@ that is no more. Clocks of several machines are never compared. If a holder find
 it lets go: two engines may both have found a stale note, and one of them must yield.
 """
 
+from collections.abc import Callable
 import contextlib
 import errno
 import json
@@ -14,7 +15,7 @@ from pathlib import Path
 import secrets
 
 from ..clock import Clock
-from .files import FILES, Files
+from .files import FILES, Files, read_whole, replace_file
 
 LOCK = ".lock"
 #: How often the holder renews its note, and how long another's must stay the same.
@@ -22,6 +23,7 @@ RENEW_S, STALE_S = 10.0, 60.0
 _NOTE_BYTES = 256
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _MACHINE = Path("/etc/machine-id")
+_OWN = "machine-id"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 #: The file system knows no locks.
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -36,26 +38,33 @@ class HeldError(Exception):
         self.elsewhere = elsewhere
 
 
-def this_machine() -> str:
-    """What tells this machine from others: it is the same in all its containers, and after a restart where the machine
-    has an id of its own.
+def this_machine(remembered: Path | None, files: Files = FILES) -> str:
+    """What tells this machine from others, also after a restart, and is the same in all engines on it: its own id;
+    where it has none (many containers), one that we keep in the engine's folder `remembered`. Blocks.
     """
-    for path in (_MACHINE, _BOOT):
+    places = [_MACHINE, *([remembered / _OWN] if remembered is not None else []), _BOOT]
+    for path in places:
         with contextlib.suppress(OSError):
-            if found := path.read_text().strip():
+            if found := read_whole(path, _NOTE_BYTES, files).decode(errors="replace").strip():
                 return found
+        if remembered is not None and path == remembered / _OWN:
+            made = secrets.token_hex(16)
+            with contextlib.suppress(OSError):
+                replace_file(path, made.encode(), files)
+                return made
     return "unknown"
 
 
 class Owner:
     """Our hold on one archive. Used by the writer thread; everything raises OSError."""
 
-    def __init__(self, root: Path, clock: Clock, files: Files = FILES, machine: str = "") -> None:
-        """Nothing is held yet."""
+    def __init__(self, root: Path, clock: Clock, machine: Callable[[], str], files: Files = FILES) -> None:
+        """Nothing is held yet. `machine` tells which machine this is; it may block."""
         self._path = root / LOCK
         self._clock = clock
         self._files = files
-        self._machine = machine or this_machine()
+        self._ask_machine = machine
+        self._machine = ""
         self._engine = secrets.token_hex(8)
         self._beats = 0
         self._renew_at = 0.0
@@ -65,6 +74,7 @@ class Owner:
 
     def take(self) -> None:
         """Hold the archive. Raises HeldError."""
+        self._machine = self._machine or self._ask_machine()
         fd = self._files.open(self._path, os.O_RDWR | os.O_CREAT)
         try:
             try:
@@ -95,13 +105,17 @@ class Owner:
             raise HeldError(elsewhere=True)
         self._seen = None
 
-    def renew(self) -> None:
-        """Say that we are still there, if that is due. Raises HeldError if another has taken the archive."""
+    def renew(self) -> bool:
+        """Say that we are still there, if that is due. Returns False if another archive has taken the place of the one
+        that is held. Raises HeldError if another engine has taken it.
+        """
         if self._fd is None or self._clock.monotonic() < self._renew_at:
-            return
+            return True
         # Opened anew: on a network share that is what brings others' writes here, and ours there.
         fd = self._files.open(self._path, os.O_RDWR | os.O_CREAT)
         try:
+            if self._files.identity(fd) != self._files.identity(self._fd):
+                return False
             note = self._files.read(fd, _NOTE_BYTES, 0)
             told = _read(note)
             if told is not None and told[1] != self._engine:
@@ -110,6 +124,7 @@ class Owner:
             self._write(fd)
         finally:
             self._files.close(fd)
+        return True
 
     def _write(self, fd: int) -> None:
         self._beats += 1
