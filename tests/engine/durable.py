@@ -42,7 +42,7 @@ class DurableFiles(Files):
 
     def sync(self, fd: int) -> None:
         super().sync(fd)
-        path = Path(os.readlink(f"/proc/self/fd/{fd}"))
+        path = Path(f"/proc/self/fd/{fd}").readlink()
         if path.is_dir():
             self._keep_folder(path)
         else:

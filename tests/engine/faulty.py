@@ -29,6 +29,9 @@ from tests.engine.living import mark
 #: Every call of the file layer.
 CALLS = tuple(name for name in vars(Files) if not name.startswith("_"))
 FRAGMENT_US = 2_000_000
+ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EROFS", "ENOENT", "ESTALE", "EHOSTDOWN", "EACCES", "EMFILE")
+#: Codes of SQLite's.
+INDEX_ERRORS = {"full": sqlite3.SQLITE_FULL, "ioerr": sqlite3.SQLITE_IOERR, "busy": sqlite3.SQLITE_BUSY}
 HEAD = INIT + IDENTITY
 #: Where lives are played: in memory if the machine has such a place.
 FAST = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
@@ -61,13 +64,47 @@ for _name in CALLS:
     setattr(FaultyFiles, _name, _asking(_name))
 
 
-def failing(name: str, error: OSError) -> Callable[..., Any]:
+@dataclass
+class Fault:
+    """A plan: the call with this number fails in this way, and if it is `lasting` all that come until it is healed."""
+
+    number: int
+    way: str
+    lasting: bool
+    healed: bool = False
+
+    def __call__(self, number: int, name: str) -> Callable[..., Any] | None:
+        if self.healed or number < self.number or (number > self.number and not self.lasting):
+            return None
+        return ways(name).get(self.way)
+
+    def heal(self) -> None:
+        self.healed = True
+
+
+def ways(name: str) -> dict[str, Callable[..., Any]]:
+    """All ways in which a call can fail."""
+    if name == "transaction":
+        found = {}
+        for told, code in INDEX_ERRORS.items():
+            error = sqlite3.OperationalError(told)
+            error.sqlite_errorcode = code
+            found[told] = failing(name, error)
+        return found
+    found = {told: failing(name, OSError(getattr(errno, told), told)) for told in ERRORS}
+    found["late"] = failing_late(name, OSError(errno.EHOSTDOWN, "done, but not told"))
+    if name in ("write", "writev"):
+        found["short"] = half
+    return found
+
+
+def failing(name: str, error: OSError | sqlite3.Error) -> Callable[..., Any]:
     """The call fails and has done nothing; only closing always closes."""
 
     def fail(real: Callable[..., Any], *args: Any) -> Any:
         if name == "close":
             real(*args)
-        if name == "exists" and error.errno == errno.ENOENT:
+        if name == "exists" and isinstance(error, FileNotFoundError):
             return False
         raise error
 
@@ -108,7 +145,7 @@ def index_asks(files: FaultyFiles) -> Iterator[None]:
         with real(self) as connection:
             yield connection
 
-    Index.transaction = transaction  # type: ignore[method-assign, assignment]
+    Index.transaction = transaction  # type: ignore[method-assign]
     try:
         yield
     finally:

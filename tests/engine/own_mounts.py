@@ -80,7 +80,7 @@ def inodes(folder: Path) -> None:
     root = volume(folder / "disk", "size=64m,nr_inodes=60")
     with running(root) as (archive, clock):
         first = written(archive)
-        others = []
+        others: list[Path] = []
         with contextlib.suppress(OSError):
             while True:
                 path = root / f"other-{len(others)}"
@@ -144,7 +144,7 @@ def replaced(folder: Path) -> None:
         subprocess.run(["umount", "-l", str(root)], check=True)
         volume(root)
         clock.now += 6
-        wait_for(lambda: (root / "index.sqlite3").exists(), 5)
+        wait_for((root / "index.sqlite3").exists, 5)
         put(recording)
         other = begin(archive, "c2")
         put(other)

@@ -301,9 +301,10 @@ class Archive:
             self._do(kept)
         for work in self._backlog.take_all():
             recording = work.recording
-            if recording is not None and work.size and recording.camera not in self._gaps:
+            if recording is not None and work.size:
                 start_us = recording.start_us + recording.duration_us
-                self._gaps[recording.camera] = start_us, self._volume.cause
+                dropped_us, cause = self._gaps.get(recording.camera, (start_us, self._volume.cause))
+                self._gaps[recording.camera] = min(start_us, dropped_us), cause
             self._backlog.done(work)
         now_us = self._now_us()
         for camera, (start_us, cause) in self._gaps.items():
