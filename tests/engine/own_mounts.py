@@ -10,8 +10,21 @@ import subprocess
 import sys
 
 from custom_components.facility_cameras.engine.api import VolumeCause, VolumeState
+from custom_components.facility_cameras.engine.archive import under_mount
 from custom_components.facility_cameras.engine.archive.archive import Archive
-from tests.engine.archives import NOW_US, HandClock, archive_in, ask, begin, kept, put, written
+from tests.engine.archives import (
+    IDENTITY,
+    INIT,
+    NOW_US,
+    HandClock,
+    archive_in,
+    ask,
+    begin,
+    fragment,
+    kept,
+    put,
+    written,
+)
 from tests.engine.living import mark, wait_for
 
 
@@ -155,7 +168,53 @@ def replaced(folder: Path) -> None:
     all_there(root, 2)
 
 
-CASES = {case.__name__: case for case in (space, inodes, read_only, unmounted, replaced)}
+def under_the_mount(folder: Path) -> None:
+    """Footage of an older set-up lies in the mount point; somebody's own film does too, and a link."""
+    root = folder / "disk"
+    day = root / "f" / "c1" / "2026-11-01"
+    day.mkdir(parents=True)
+    (day / "10-00-00.000Z.mp4").write_bytes(INIT + IDENTITY + fragment(3 << 20))
+    (day / "11-00-00.000Z.mp4").write_bytes(INIT + IDENTITY + fragment())
+    (root / "film.mp4").write_bytes(b"somebody's")
+    (folder / "elsewhere.mp4").write_bytes(INIT + IDENTITY + fragment())
+    (root / "link.mp4").symlink_to(folder / "elsewhere.mp4")
+    before = {path.name: path.read_bytes() for path in day.iterdir()}
+    volume(root)
+    taken = root / "f" / "c1" / "2026-11-01" / "11-00-00.000Z.mp4"
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"another's")
+    with running(root) as (archive, clock):
+        wait_for(lambda: archive.hidden[0] == 2, 5)
+        assert archive.hidden[1] == sum(map(len, before.values()))
+        recording = written(archive)
+        archive.bring_back()
+        wait_for(lambda: archive.hidden == (0, 0), 5)
+        put(recording)
+        is_back(archive, clock)
+        wait_for(lambda: recording.duration_us == 4_000_000, 5)
+        recording.close(NOW_US, NOW_US + 4_000_000)
+    here = {path.name: path.read_bytes() for path in taken.parent.iterdir()}
+    assert here.pop("11-00-00.000Z.mp4") == b"another's"
+    here["11-00-00.000Z.mp4"] = here.pop("11-00-00.000Z-1.mp4")
+    assert here == before
+    subprocess.run(["umount", "-l", str(root)], check=True)
+    assert sorted(path.name for path in root.rglob("*.mp4")) == ["film.mp4", "link.mp4"]
+
+
+def over_itself(folder: Path) -> None:
+    """A folder that is mounted over itself hides nothing, and nothing of it is moved."""
+    root = folder / "disk"
+    day = root / "f" / "c1" / "2026-11-01"
+    day.mkdir(parents=True)
+    (day / "10-00-00.000Z.mp4").write_bytes(INIT + IDENTITY + fragment())
+    mark(root)
+    mount("--bind", root, root)
+    assert under_mount.hidden(root) == (0, 0)
+    assert under_mount.bring_back(root, lambda _size: None) == 0
+    assert [path.name for path in day.iterdir()] == ["10-00-00.000Z.mp4"]
+
+
+CASES = {case.__name__: case for case in (space, inodes, read_only, unmounted, replaced, under_the_mount, over_itself)}
 
 if __name__ == "__main__":
     CASES[sys.argv[1]](Path(sys.argv[2]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 import errno
+import functools
 from pathlib import Path
 import threading
 
@@ -12,6 +13,7 @@ from custom_components.facility_cameras.engine.archive import archive as archive
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.backlog import Memory
 from custom_components.facility_cameras.engine.archive.files import Files
+from custom_components.facility_cameras.engine.archive.recording import Recording
 from tests.engine.archives import NOW_US, HandClock, archive_in, ask, begin, built, put, written
 from tests.engine.faulty import FaultyFiles
 from tests.engine.living import mark, wait_for
@@ -44,6 +46,10 @@ def hanging() -> Iterator[Hanging]:
     found = Hanging()
     yield found
     found.go.set()
+
+
+def reached(recording: Recording, duration_us: int) -> bool:
+    return recording.duration_us == duration_us
 
 
 def total(root: Path) -> object:
@@ -86,7 +92,8 @@ def test_one_hung_archive_leaves_the_other_without_a_lost_frame(
         for number in range(100):
             put(first)
             put(second)
-            wait_for(lambda number=number: second.duration_us == (number + 1) * 2_000_000, 5)
+            until_us = (number + 1) * 2_000_000
+            wait_for(functools.partial(reached, second, until_us), 5)
         assert first.failed
         assert not hung.accepts("c1")
         assert well.accepts("c2")

@@ -14,7 +14,7 @@ from typing import cast
 from aiohttp import web
 import orjson
 
-from . import footage
+from . import footage, server_volume
 from .api import API_VERSION, CameraState, EngineInfo, Event, FacilityConfig, ProbeRequest
 from .archive.archive import Archive
 from .camera import Camera
@@ -108,7 +108,7 @@ class Server:
                 web.get("/v1/facilities", self._get_facilities),
                 web.put("/v1/facilities/{facility}", self._put_facility),
                 web.delete("/v1/facilities/{facility}", self._delete_facility),
-                web.post("/v1/facilities/{facility}/use_copy", self._use_copy),
+                *server_volume.routes(self._supervisor),
                 web.put("/v1/restream", self._put_restream),
                 web.get("/v1/cameras", self._get_cameras),
                 web.post(f"{camera}/retry", self._retry),
@@ -220,13 +220,6 @@ class Server:
             await self._supervisor.delete_facility(request.match_info["facility"])
         except OSError as error:
             return _error(507, f"the list of cameras could not be saved: {error.strerror}")
-        return _json({})
-
-    async def _use_copy(self, request: web.Request) -> web.Response:
-        try:
-            self._supervisor.use_copy(request.match_info["facility"])
-        except KeyError:
-            return _error(404, "no such facility")
         return _json({})
 
     async def _put_restream(self, request: web.Request) -> web.Response:

@@ -272,12 +272,12 @@ class Supervisor:
 
     def archive_of(self, camera: Camera) -> Archive | None:
         """The archive of a camera's facility."""
-        facility = self._facilities.get(camera.facility)
-        return self._archives.get(_archive_key(facility)) if facility else None
+        return self.archive_of_facility(camera.facility)
 
-    def use_copy(self, identity: str) -> None:
-        """A person says that the older copy of a facility's archive is the archive from now on. Raises KeyError."""
-        self._archives[_archive_key(self._facilities[identity])].use_copy()
+    def archive_of_facility(self, identity: str) -> Archive | None:
+        """A facility's archive, by the facility's id."""
+        facility = self._facilities.get(identity)
+        return self._archives.get(_archive_key(facility)) if facility else None
 
     @property
     def archives(self) -> list[Archive]:
@@ -300,6 +300,7 @@ class Supervisor:
     def _facility_state(self, facility: FacilityConfig) -> FacilityState:
         archive = self._archives.get(_archive_key(facility))
         volume = archive.volume if archive is not None else None
+        hidden_files, hidden_bytes = archive.hidden if archive is not None else (0, 0)
         size, oldest = archive.footage(facility["id"]) if archive is not None else (0, None)
         return {
             "id": facility["id"],
@@ -307,8 +308,8 @@ class Supervisor:
             "volume": volume.state.value if volume else VolumeState.MISSING.value,
             "volume_cause": volume.cause.value if volume else VolumeCause.NONE.value,
             "kept_bytes": archive.kept_bytes if archive is not None else 0,
-            "hidden_files": 0,
-            "hidden_bytes": 0,
+            "hidden_files": hidden_files,
+            "hidden_bytes": hidden_bytes,
             "total_bytes": volume.total if volume else 0,
             "free_bytes": volume.free if volume else 0,
             "footage_bytes": size,

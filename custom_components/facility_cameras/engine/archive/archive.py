@@ -30,6 +30,7 @@ from .recording import Origin, Recording
 from .repair import close_after_crash
 from .schema import UnusableIndexError
 from .segment_file import SegmentFile
+from .under_mount import Hidden
 from .volume import Volume, is_lost, keep_free, look, meaning
 
 _LOGGER = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ class Archive:
         self._renew_at = float("-inf")
         self._accepted = False
         self._folders = Folders(root, files)
+        self._hidden = Hidden(root, f"{THREAD} {root.name} under mount", files)
         #: None is the end.
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._backlog = Backlog(memory or Memory())
@@ -193,6 +195,20 @@ class Archive:
     def use_copy(self) -> None:
         """A person says that this older copy is the archive from now on."""
         self._accepted = True
+        self._look_at = float("-inf")
+
+    @property
+    def hidden(self) -> tuple[int, int]:
+        """How many files of footage lie under the volume, where nobody sees them, and their bytes."""
+        return self._hidden.found
+
+    def bring_back(self) -> None:
+        """Move what lies under the volume into it, behind."""
+        self._hidden.bring_back(lambda: self.submit(None, 0, self._open_again))
+
+    def _open_again(self) -> None:
+        """Files were put here: the index is opened anew, which looks for them."""
+        self._close_index()
         self._look_at = float("-inf")
 
     def begin(self, camera: str, facility: str, folder: str, run: str, codec: str, init: bytes, identity: bytes,
@@ -477,6 +493,7 @@ class Archive:
             self._owner.release()
             raise
         self._folders = Folders(self.root, self._files)
+        self._hidden.look()
         self._renew_at = float("-inf")
 
     def _renew_generation(self) -> None:
