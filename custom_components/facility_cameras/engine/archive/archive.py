@@ -27,6 +27,7 @@ from .index import Index, Row
 from .recording import Recording
 from .repair import close_after_crash
 from .segment_file import SegmentFile, make_folder
+from .survey import Findings
 from .volume import Volume, keep_free, look, state_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -103,6 +104,12 @@ class Archive:
     @property
     def _hung(self) -> bool:
         return self.clock.monotonic() - self._alive > HUNG_S
+
+    @property
+    def findings(self) -> Findings | None:
+        """What the last look at all files found; None while the index is away."""
+        behind = self._behind
+        return behind.findings if behind is not None else None
 
     def footage(self, facility: str) -> tuple[int, int | None]:
         """Bytes and oldest start (UTC microseconds) of a facility's closed footage. Blocks."""

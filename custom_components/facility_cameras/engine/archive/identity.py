@@ -66,7 +66,8 @@ def read_head(path: Path) -> Head | None:
 def utc_us(stamp: bytes) -> int:
     """The time in what a prft box holds, at least 16 bytes, in UTC microseconds."""
     seconds, fraction = struct.unpack_from(">II", stamp, 8)
-    return int((seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32))
+    # The exact reverse of how fmp4.py writes it, which rounds down.
+    return int((seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 + 0xFFFFFFFF >> 32))
 
 
 def _ids(box: bytes) -> tuple[str, str] | None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import sqlite3
 
 from . import deletions, journal
-from .deletions import Deletion
 from .index import Index
 
 #: So many entries in one transaction: everybody else waits for it.
@@ -56,7 +55,7 @@ def _take(connection: sqlite3.Connection, entry: _Entry) -> None:
             _take_duty(connection, camera, start, end, kind, _text(entry, "reason"))
         case {"what": "delete"}:
             one = deletions.from_entry(entry)
-            if one is not None and not _covered(connection, one):
+            if one is not None:
                 deletions.enter(connection, [one])
         case _:
             pass
@@ -77,16 +76,6 @@ def _take_duty(connection: sqlite3.Connection, camera: str, start: int, end: int
             "INSERT INTO duty (camera, start_us, end_us, kind, reason) VALUES (?, ?, ?, ?, ?)",
             (camera, start, end, kind, reason),
         )
-
-
-def _covered(connection: sqlite3.Connection, one: Deletion) -> bool:
-    """Whether a range that is known holds this one."""
-    return bool(
-        connection.execute(
-            "SELECT 1 FROM deletion WHERE camera = ? AND reason = ? AND start_us <= ? AND end_us >= ?",
-            (one.camera, one.reason, one.start_us, one.end_us),
-        ).fetchone()
-    )
 
 
 def tell_journal(index: Index, root: Path, now_us: int) -> None:

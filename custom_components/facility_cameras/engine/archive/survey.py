@@ -141,15 +141,14 @@ class Survey:
 
     def _folders(self, folder: str, depth: int) -> Iterator[str]:
         """All folders that may hold footage, those of one camera by day, oldest first."""
-        if depth:
-            yield folder
+        yield folder
         if depth == _DEEPEST:
             return
         try:
             with os.scandir(self._root / folder) as entries:
                 below = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
         except OSError:
-            self.findings.add("unreadable", folder)
+            # `_list` has said so.
             return
         for name in below:
             if not name.startswith(".") and (depth or name != journal.FOLDER):
