@@ -101,9 +101,9 @@ def test_nothing_is_deleted_before_the_files_were_looked_at(root: Path) -> None:
     index.close()
     with archive_in(root, clock) as archive:
         wait_for(lambda: trusted(archive))
-        index = archive.index
-        assert index is not None
-        index.surveyed = False
+        opened = archive.index
+        assert opened is not None
+        opened.surveyed = False
         archive.days = {"c9": 7}
         for _ in range(20):
             clock.now += 61
@@ -111,7 +111,7 @@ def test_nothing_is_deleted_before_the_files_were_looked_at(root: Path) -> None:
             archive.submit(None, 0, turn.set)
             assert turn.wait(5)
         assert old.exists()
-        index.surveyed = True
+        opened.surveyed = True
         clock.now += 61
         wait_for(lambda: not old.exists(), 5)
 
@@ -211,7 +211,7 @@ def test_set_aside_twice_does_not_mix_two_logs(root: Path) -> None:
     for name in ("first", "second"):
         shutil.copy(root.parent / name / INDEX, root / INDEX)
         shutil.copy(root.parent / name / f"{INDEX}-wal", root / f"{INDEX}-wal")
-        opening._rename(root, INDEX, "aside.sqlite3")
+        opening.rename_index(root, INDEX, "aside.sqlite3")
     index = Index(root / "aside.sqlite3")
     assert index.value("is") == "second"
     index.close()

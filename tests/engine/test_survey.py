@@ -11,8 +11,9 @@ import pytest
 
 from custom_components.facility_cameras.engine.archive import deletions, journal
 from custom_components.facility_cameras.engine.archive.behind import lose_if_gone
-from custom_components.facility_cameras.engine.archive.fragments import unpack_fragments
+from custom_components.facility_cameras.engine.archive.fragments import pack_fragments, unpack_fragments
 from custom_components.facility_cameras.engine.archive.index import CLOSED, TAKEN_IN, Closing, Index
+from custom_components.facility_cameras.engine.archive.repair import read_fragments
 from custom_components.facility_cameras.engine.archive.rereading import Rereading
 from custom_components.facility_cameras.engine.archive.survey import Findings, Survey
 from custom_components.facility_cameras.engine.fmp4 import Fragmenter, box, identity_box
@@ -59,10 +60,12 @@ def put_row(index: Index, root: Path, camera: str, number: int) -> Path:
     start_us = NOW_US + number * MINUTE_US
     folder = index.camera_folder(camera, "f1", f"f/{camera}")
     data = content(camera, start_us)
+    path = put_file(root, f"{folder}/{at(number)}", data)
+    fragments = pack_fragments(read_fragments(path, len(INIT)).fragments)
     segment = index.open_segment(camera, "run", "h264", INIT, start_us, at(number))
-    closing = Closing(start_us, start_us + 6 * SECOND_US, len(data), 150, hashlib.sha256(data).digest(), b"\0")
+    closing = Closing(start_us, start_us + 6 * SECOND_US, len(data), 150, hashlib.sha256(data).digest(), fragments)
     index.close_segment(segment, closing)
-    return put_file(root, f"{folder}/{at(number)}", data)
+    return path
 
 
 def survey(index: Index, root: Path) -> Findings:

@@ -56,9 +56,11 @@ class Closing:
     fragments: bytes
 
 
+#: Relative to the archive.
+_PATH = "CASE WHEN path LIKE '/%' THEN substr(path, 2) ELSE camera.folder || '/' || path END"
 _COLUMNS = (
     "segment.id, camera.uid, run.uid, format, format.codec, length(format.init), start_us, end_us, segment.bytes, "
-    "state, CASE WHEN path LIKE '/%' THEN substr(path, 2) ELSE camera.folder || '/' || path END, fragments"
+    f"state, {_PATH}, fragments"
 )
 _FROM = (
     "FROM segment JOIN camera ON camera.id = segment.camera JOIN run ON run.id = segment.run "
@@ -256,6 +258,16 @@ class Index:
             f"SELECT {_COLUMNS} {_FROM} WHERE sha256 IS NULL AND state > 0 ORDER BY segment.id DESC LIMIT ?", limit
         )
         return [Row(*row) for row in rows]
+
+    def files(self, camera: str) -> list[tuple[str, int, int, int, int, bool]]:
+        """Path, start, end, bytes, state of a camera's segments, and whether their files are still to be read, oldest
+        first.
+        """
+        return self.query(
+            f"SELECT {_PATH}, start_us, end_us, segment.bytes, state, sha256 IS NULL AND state > 0 FROM segment "
+            "JOIN camera ON camera.id = segment.camera WHERE uid = ? ORDER BY start_us",
+            camera,
+        )
 
     def init(self, number: int) -> bytes | None:
         """The init segment of a format."""

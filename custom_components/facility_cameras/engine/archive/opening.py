@@ -79,7 +79,7 @@ def set_aside(root: Path, now_us: int, version: int = 0) -> None:
     moment = datetime.fromtimestamp(now_us / 1e6, UTC)
     aside = _of_schema(version) if version > SCHEMA else f"index.broken-{moment:%Y%m%dT%H%M%SZ}.sqlite3"
     _LOGGER.error("archive %s: the index cannot be used and is set aside as %s", root, aside)
-    _rename(root, INDEX, aside)
+    rename_index(root, INDEX, aside)
     for old in sorted(root.glob("index.broken-*.sqlite3"))[:-BROKEN]:
         for end in ("-wal", ""):
             with contextlib.suppress(FileNotFoundError):
@@ -95,9 +95,9 @@ def _take_back(root: Path) -> bool:
         older = version_of(path)
         if older >= SCHEMA:
             return False
-        _rename(root, INDEX, _of_schema(older))
+        rename_index(root, INDEX, _of_schema(older))
     _LOGGER.warning("archive %s: the index that an older engine set aside is taken back", root)
-    _rename(root, ours.name, INDEX)
+    rename_index(root, ours.name, INDEX)
     return True
 
 
@@ -105,7 +105,7 @@ def _of_schema(version: int) -> str:
     return f"index.schema-{version}.sqlite3"
 
 
-def _rename(root: Path, name: str, to: str) -> None:
+def rename_index(root: Path, name: str, to: str) -> None:
     """With its log of writes, which goes first: without it the file is that of some time before, and no log ever meets
     another's file.
     """

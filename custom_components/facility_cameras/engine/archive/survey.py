@@ -51,20 +51,27 @@ class Findings:
 class Survey:
     """One comparison of an index with the files below `root`."""
 
-    def __init__(self, index: Index, root: Path, lose: Callable[[Sequence[Row], str], None]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        root: Path,
+        lose: Callable[[Sequence[Row], str], None] | None = None,
+        findings: Findings | None = None,
+    ) -> None:
         """`lose` enters rows whose files are gone, with their reason: once nobody writes (archive.py), for a file may
         only just have been deleted, or the volume be gone.
         """
         self._index = index
         self._root = root
         self._lose = lose
-        self.findings = Findings()
+        self.findings = findings if findings is not None else Findings()
         #: Rows gone through, and files looked at that no row named.
         self.rows = self.files = 0
         self._listed: OrderedDict[str, dict[str, int] | None] = OrderedDict()
         self._seen: set[str] = set()
         self._suspects: list[tuple[str, str]] = []
-        self._gone: Mapping[str, list[deletions.Deletion]] | None = None
+        self._gone: Mapping[str, list[deletions.Deletion]] = {}
+        self._gone_at = 0
 
     def steps(self) -> Iterator[None]:
         """Do it; each step takes some milliseconds. Raises OSError and sqlite3.Error."""
@@ -124,8 +131,10 @@ class Survey:
                 connection.execute("UPDATE camera SET bytes = bytes + ? WHERE uid = ?", (size - row.size, row.camera))
 
     def _lose_rows(self, rows: list[Row]) -> None:
-        if self._gone is None:
-            self._gone = _deleted_by_us(self._root)
+        position = journal.position(self._root)
+        if position != self._gone_at:
+            # Somebody deletes meanwhile: read it again.
+            self._gone, self._gone_at = _deleted_by_us(self._root), position
         by_reason: dict[str, list[Row]] = {}
         for row in rows:
             ranges = self._gone.get(row.camera, ())
@@ -135,7 +144,8 @@ class Survey:
             if reason == deletions.LOST:
                 self.findings.add("lost", row.path)
         for reason, some in by_reason.items():
-            self._lose(some, reason)
+            if self._lose is not None:
+                self._lose(some, reason)
 
     # Files → rows ---------------------------------------------------------------------------------------------------
 
