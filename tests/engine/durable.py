@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 import shutil
 
-from custom_components.facility_cameras.engine.archive.archive import INDEX
 from custom_components.facility_cameras.engine.archive.files import Files
+from custom_components.facility_cameras.engine.archive.opening import INDEX
 
 #: What lies behind what was synced.
 NOTHING, ZEROS, HALF = "nothing", "zeros", "half"

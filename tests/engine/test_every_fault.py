@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 from custom_components.facility_cameras.engine.archive.files import FILES
-from tests.engine.faulty import FAST, Fault, FaultyFiles, Life, copied, index_asks, judge, ways
+from tests.engine.faulty import FAST, Fault, FaultyFiles, Life, alone, copied, judge, ways
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,11 @@ def played(template: Life, fault: Fault) -> list[str]:
     files = FaultyFiles(fault)
     life = copied(template, folder, files)
     try:
-        with index_asks(files):
+        with alone(files):
             archive = life.play()
             fault.heal()
             life.get_over(archive)
-        assert judge(life.root, life.put) == {}
+        assert judge(life) == {}
         assert not any(recording.failed for recording in life.recordings)
     finally:
         shutil.rmtree(folder)

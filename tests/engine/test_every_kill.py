@@ -14,7 +14,7 @@ import pytest
 from custom_components.facility_cameras.engine.archive.files import FILES, Files
 from tests.engine.archives import HandClock
 from tests.engine.durable import HALF, NOTHING, ZEROS, DurableFiles
-from tests.engine.faulty import FAST, FRAGMENT_US, FaultyFiles, Life, copied, half, index_asks, judge
+from tests.engine.faulty import FAST, FRAGMENT_US, FaultyFiles, Life, alone, copied, half, judge
 
 #: Footage that a power cut may take, seconds (promise I2).
 POWER_S = 10.0
@@ -42,16 +42,14 @@ def landed(life: Life) -> Put:
     return found
 
 
-def opened_again(folder: Path, put: Put, clock: HandClock) -> Put:
+def opened_again(folder: Path, before: Life, put: Put, clock: HandClock) -> Put:
     """Another engine opens what is left, some time later, and is sound; returns what it lost of `put`."""
-    life = Life(folder, Files(), HandClock())
+    life = Life(folder, FILES, HandClock(), put=put, past=before.past)
     life.clock.now, life.clock.offset = clock.now + 5, clock.offset
     archive = life.open()
-    life.turns(archive)
+    life.settle(archive)
     life.get_over(archive)
-    for camera, pieces in life.put.items():
-        put.setdefault(camera, []).extend(pieces)
-    return judge(life.root, put)
+    return judge(life)
 
 
 def test_kill_at_every_call_loses_nothing_that_was_written(template: Life) -> None:
@@ -83,7 +81,7 @@ def test_kill_at_every_call_loses_nothing_that_was_written(template: Life) -> No
 
     files = FaultyFiles(plan)
     life = copied(template, folder / "life", files)
-    with index_asks(files):
+    with alone(files):
         archive = life.play()
         shot("the end")
         archive.end()
@@ -91,7 +89,7 @@ def test_kill_at_every_call_loses_nothing_that_was_written(template: Life) -> No
         shot("closed")
     assert len(kills) > 100
     for name, image, written, everything, clock in kills:
-        lost = opened_again(image, dict(everything), clock)
+        lost = opened_again(image, template, everything, clock)
         missed = [one for camera, pieces in written.items() for one in pieces if one in lost.get(camera, [])]
         assert not missed, f"killed at {name} ({image.name})"
 
@@ -131,7 +129,7 @@ def test_power_cut_at_every_call_takes_ten_seconds_at_most(template: Life, rest:
 
     files.plan = plan
     life.files = files
-    with index_asks(files):
+    with alone(files):
         archive = life.play()
         shot("the end")
         archive.end()
@@ -139,6 +137,6 @@ def test_power_cut_at_every_call_takes_ten_seconds_at_most(template: Life, rest:
         shot("closed")
     assert len(cuts) > 100
     for name, image, old, everything, clock in cuts:
-        lost = opened_again(image, dict(everything), clock)
+        lost = opened_again(image, template, everything, clock)
         missed = [one for camera, pieces in old.items() for one in pieces if one in lost.get(camera, [])]
         assert not missed, f"cut at {name} ({image.name})"

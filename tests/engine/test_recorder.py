@@ -117,11 +117,11 @@ def pause(root: Path, memory: Memory) -> tuple[list[tuple[int, int, int, str]], 
         source.play(90)
         (root / ".facility_cameras.json").rename(root / "away")
         clock.now += 0.001
-        archive._look_at = 0
+        archive._holding.look_at = 0
         wait_for(lambda: not archive.volume.writable, 5)
         source.play(30)
         (root / "away").rename(root / ".facility_cameras.json")
-        archive._look_at = 0
+        archive._holding.look_at = 0
         wait_for(lambda: archive.volume.writable and not archive.kept_bytes, 5)
         source.settle()
         source.play(60)

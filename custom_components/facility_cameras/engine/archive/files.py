@@ -33,11 +33,6 @@ class Files:
         """The size of an open file."""
         return os.fstat(fd).st_size
 
-    def identity(self, fd: int) -> tuple[int, int]:
-        """What tells an open file from all others: the number of its file system, and of its inode there."""
-        found = os.fstat(fd)
-        return found.st_dev, found.st_ino
-
     def truncate(self, fd: int, size: int) -> None:
         """Cut a file, and write on from there."""
         os.ftruncate(fd, size)

@@ -67,6 +67,8 @@ class Owner:
         self._machine = ""
         self._engine = secrets.token_hex(8)
         self._beats = 0
+        #: As it was last written.
+        self._note = b""
         self._renew_at = 0.0
         self._fd: int | None = None
         #: Another machine's note, and since when (monotonic) it is the same.
@@ -114,13 +116,14 @@ class Owner:
         # Opened anew: on a network share that is what brings others' writes here, and ours there.
         fd = self._files.open(self._path, os.O_RDWR | os.O_CREAT)
         try:
-            if self._files.identity(fd) != self._files.identity(self._fd):
-                return False
             note = self._files.read(fd, _NOTE_BYTES, 0)
             told = _read(note)
             if told is not None and told[1] != self._engine:
                 self._seen = note, self._clock.monotonic()
                 raise HeldError(elsewhere=told[0] != self._machine)
+            if note.strip() != self._note.strip():
+                # Not by its inode: on network shares one file may have several.
+                return False
             self._write(fd)
         finally:
             self._files.close(fd)
@@ -136,6 +139,9 @@ class Owner:
         except OSError as error:
             if error.errno not in _FULL:
                 raise
+            # What is there stays: it may be no whole note any more.
+            note = self._files.read(fd, _NOTE_BYTES, 0)
+        self._note = note
 
     def release(self) -> None:
         """Hold it no longer; the note goes if it is ours, so that nobody waits for it."""

@@ -13,6 +13,10 @@ from ..fmp4 import Fragment
 from .segment_file import SegmentFile
 
 
+class AwayError(Exception):
+    """The volume is not to be written to now: what was to be written is kept."""
+
+
 class Disk(Protocol):
     """What a recording needs of its archive."""
 

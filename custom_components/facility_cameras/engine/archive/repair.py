@@ -3,17 +3,20 @@
 Promise I2: every frame up to the last finished fragment stays playable, in the file and in the index.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import hashlib
 import os
 from pathlib import Path
 import struct
 
-from ..clock import NTP_EPOCH
 from ..media import VIDEO_CLOCK
 from ..playback import Fragment
+from . import deletions, journal
 from .files import FILES, Files, sync_folder
-from .index import CLOSED_AFTER_CRASH, Closing, Index, Row, pack_fragments
+from .fragments import pack_fragments
+from .identity import utc_us
+from .index import CLOSED_AFTER_CRASH, Closing, Index, Row
 from .volume import is_lost
 
 
@@ -59,7 +62,7 @@ def _walk(fd: int, init_bytes: int, files: Files) -> Found:
         if length < 8 or position + length > size:
             break
         if name == b"prft" and length >= 24:
-            found.start_us = found.start_us or _utc(files.read(fd, 24, position + 8))
+            found.start_us = found.start_us or utc_us(files.read(fd, 24, position + 8))
         elif name == b"moof":
             fragment = _read_moof(files.read(fd, min(length - 8, _MOOF_BYTES), position + 8))
         elif name == b"mdat" and fragment is not None:
@@ -72,11 +75,6 @@ def _walk(fd: int, init_bytes: int, files: Files) -> Found:
             fragment_start, fragment = found.bytes, None
         position += length
     return found
-
-
-def _utc(body: bytes) -> int:
-    seconds, fraction = struct.unpack_from(">II", body, 8)
-    return int((seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32))
 
 
 def _read_moof(body: bytes) -> tuple[int, int, bool] | None:
@@ -105,7 +103,7 @@ def close_after_crash(index: Index, root: Path, row: Row, now_us: int, files: Fi
     except FileNotFoundError:
         if not is_lost(root, path, files):
             raise
-        index.remove([row], "lost: the file was not there after a crash", now_us)
+        lose(index, root, [row], now_us, files=files)
         return
     try:
         found = _walk(fd, row.init_bytes, files)
@@ -116,7 +114,7 @@ def close_after_crash(index: Index, root: Path, row: Row, now_us: int, files: Fi
         files.close(fd)
     if empty:
         files.unlink(path)
-        index.remove([row], "empty: nothing was written before a crash", now_us)
+        lose(index, root, [row], now_us, deletions.EMPTY, files)
         return
     # Promise I1: not before file and folder are on the disk.
     sync_folder(path.parent, files)
@@ -148,3 +146,19 @@ def _cut_and_hash(fd: int, found: Found, files: Files) -> bytes:
         digest.update(piece)
         position += len(piece)
     return digest.digest()
+
+
+def lose(
+    index: Index,
+    root: Path,
+    rows: Sequence[Row],
+    now_us: int,
+    reason: str = deletions.LOST,
+    files: Files = FILES,
+) -> None:
+    """The files of these rows are gone, and not by our hand: a gap with a reason, in the journal and in the index.
+    Raises OSError and sqlite3.Error.
+    """
+    # The journal first (promise I3): if the engine ends here, the next one finds the rows without files again.
+    journal.append(root, now_us, deletions.entries(deletions.of_rows(rows, reason, now_us)), files)
+    index.remove(rows, reason, now_us)

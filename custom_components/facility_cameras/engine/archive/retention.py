@@ -9,6 +9,7 @@ import contextlib
 import logging
 from pathlib import Path
 
+from . import deletions, journal
 from .files import FILES, Files
 from .index import Index, Row
 
@@ -28,7 +29,7 @@ def delete_by_days(index: Index, root: Path, now_us: int, files: Files = FILES) 
     for camera, kept in index.days():
         before_us = now_us - max(kept * DAY_US, YOUNGEST_US)
         if rows := index.oldest(camera, before_us, STEP):
-            return _delete(index, root, rows, "older than the days to keep", now_us, files)
+            return _delete(index, root, rows, "days", now_us, files)
     return 0
 
 
@@ -43,11 +44,13 @@ def delete_for_space(index: Index, root: Path, wanted: int, now_us: int, files: 
             break
         freed += row.size
         chosen.append(row)
-    return freed if _delete(index, root, chosen, "to keep space free", now_us, files) else 0
+    return freed if _delete(index, root, chosen, "space", now_us, files) else 0
 
 
 def _delete(index: Index, root: Path, rows: list[Row], reason: str, now_us: int, files: Files) -> int:
     gone = []
+    # The journal first (promise I3).
+    journal.append(root, now_us, deletions.entries(deletions.of_rows(rows, reason, now_us)), files)
     for row in rows:
         path = root / row.path
         try:

@@ -11,7 +11,8 @@ from pathlib import Path
 from ..clock import Clock
 from ..playback import Fragment
 from .files import FILES, Files, sync_folder
-from .index import CLOSED, Closing, Index, pack_fragments
+from .fragments import pack_fragments
+from .index import CLOSED, Closing, Index
 
 SYNC_S = 8.0
 #: The kernel takes so many parts in one call (IOV_MAX).
