@@ -135,7 +135,7 @@ def half(_real: Callable[..., Any], fd: int, content: Any) -> int:
     return os.write(fd, whole[: max(1, len(whole) // 2)])
 
 
-def _nothing(_behind: Behind) -> None:
+def _nothing(self: Behind) -> None:
     """In the place of beginning."""
 
 

@@ -401,13 +401,11 @@ class Archive:
 
     def _look(self) -> None:
         """Look at the volume; if it is back, what is kept is written, what was left open is repaired."""
-        holding, before = self._holding, self._holding.writable
+        holding = self._holding
         if holding.look() and holding.volume.state in (VolumeState.LOW, VolumeState.FULL):
             self._retain_at = self.clock.monotonic()
         if not holding.writable or holding.index is None:
             return
-        if not before:
-            self._backlog.try_all()
         try:
             self._left_open.looked(holding.index, self.open_files)
         except sqlite3.Error as error:

@@ -128,7 +128,7 @@ class Backlog:
         self._try_at[camera] = try_at
 
     def try_all(self) -> None:
-        """The volume is back: nothing waits any longer."""
+        """It is the last chance: nothing waits any longer."""
         self._try_at.clear()
 
     def due(self, now: float) -> Work | None:

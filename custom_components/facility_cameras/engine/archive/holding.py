@@ -148,20 +148,20 @@ class Holding:
             if not error.elsewhere:
                 self.look_at = self._clock.monotonic() + LOCKED_S
             cause = VolumeCause.IN_USE_ELSEWHERE if error.elsewhere else VolumeCause.IN_USE
-            self._tell_once(VolumeState.ERROR, cause, error)
+            self._tell_once(VolumeState.ERROR, cause, f"is held by {error}")
             return replace(found, state=VolumeState.ERROR, cause=cause)
         except _OlderCopyError:
             return replace(found, state=VolumeState.ERROR, cause=VolumeCause.OLDER_COPY)
         except (OSError, sqlite3.Error) as error:
             self.close()
             state, cause = _meaning(error)
-            self._tell_once(state, cause, error)
+            self._tell_once(state, cause, f"cannot be opened: {error}")
             return replace(found, state=state, cause=cause)
         return found
 
-    def _tell_once(self, state: VolumeState, cause: VolumeCause, error: Exception) -> None:
+    def _tell_once(self, state: VolumeState, cause: VolumeCause, what: str) -> None:
         if self._told != (state, cause):
-            _LOGGER.warning("archive %s cannot be opened: %s", self._root, error)
+            _LOGGER.warning("archive %s %s", self._root, what)
 
     def _open(self) -> None:
         """Raises HeldError, _OlderCopyError, OSError and sqlite3.Error; then nothing is held."""
