@@ -130,7 +130,7 @@ class Footage:
         keys = [picture for picture in shown if picture.key]
         # The footage that contains the start, from its key picture; if there is none, what begins after it.
         inside = next((one for one in shown if one.utc_us <= start_us < one.end_us - 1), None)
-        begin = start_us
+        begin: float = start_us
         if inside is not None:
             begin = max(one.utc_us for one in keys if one.utc_us <= start_us)
         wanted = [one for one in shown if begin <= one.utc_us < end_us]

@@ -14,22 +14,25 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 import os
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from .api import Problem, Span
+from .api import Clip, ClipFile, Missing, Problem
 from .archive.archive import Archive
 from .fmp4_read import AUDIO, VIDEO, BadFootageError, TrackInit, TrackSamples, begins_sequence, read_fragment, read_init
-from .footage import JOIN_US
-from .lane import Job
+from .lane import ExpectedError, Job
 from .media import VIDEO_CLOCK
 from .mp4 import Track, header
 from .sources import NoIndexError, Source, init_of, nearest, sources
 
 #: A camera that was connected anew is away for so long; a longer hole would look like a frozen picture.
 HOLD_US = 30_000_000
+#: Less than this is not told as a gap.
+GAP_US = 1_000_000
 #: Pictures are reordered over less than this.
 _REORDER_US = 500_000
+#: A fragment's times in its file and in the index differ by less than this.
+_DIFFERS_US = 2_000_000
 #: A segment's start is believed rather than the end of the one before if they differ by this (90 kHz).
 _PULL = VIDEO_CLOCK // 1000
 #: Copied at once, and written before it is put on the disk: a flood would hold up what is recorded.
@@ -38,35 +41,12 @@ _PIECE, _SYNCED = 4 << 20, 32 << 20
 ROOM_BYTES = 1 << 30
 
 
-class ClipError(Exception):
+class ClipError(ExpectedError):
     """It cannot be made; `cause` and what its sentence needs."""
 
     def __init__(self, cause: str, **placeholders: str) -> None:
         super().__init__(cause, placeholders)
         self.problem: Problem = {"cause": cause, "placeholders": placeholders}
-
-
-class ClipFile(TypedDict):
-    """One file: footage of [start, end) in UTC microseconds."""
-
-    path: str
-    start: int
-    end: int
-    bytes: int
-    pictures: int
-    codec: str
-    width: int
-    height: int
-
-
-class Clip(TypedDict):
-    """What was made: files oldest first, and which of the asked time has no footage. `open`: some of it is still being
-    recorded.
-    """
-
-    files: list[ClipFile]
-    gaps: list[Span]
-    open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +124,7 @@ class _Cutter:
         self._ended_us = 0
         self.parts: list[Part] = []
         #: Footage that was taken, in UTC microseconds: joined where it lies end to end.
-        self.spans: list[Span] = []
+        self.spans: list[tuple[int, int]] = []
 
     def take(self, source: Source, inits: list[TrackInit], pieces: Iterable[_Piece]) -> None:
         """The pieces of the next file, oldest first."""
@@ -159,7 +139,11 @@ class _Cutter:
             if anchor is None:
                 # All times of a file are counted from where its first piece that is used begins.
                 anchor = piece.begin_us, pictures.decode + pictures.shifts[0]
-                piece = replace(piece, fresh=piece.fresh or broken)
+            at_us = anchor[0] + (pictures.decode - anchor[1]) * 100 // 9
+            if abs(at_us - piece.begin_us) > _DIFFERS_US:
+                broken = True  # a damaged time
+                continue
+            piece, broken = replace(piece, fresh=piece.fresh or broken), False
             part = self._take(part, source, piece, pictures, anchor)
 
     def _take(
@@ -212,8 +196,9 @@ class _Cutter:
         """Where the pieces of this file lie in the part: by the wall clock, but never before what is there."""
         if not new:
             wanted = (anchor[0] - part.start_us) * 9 // 100 - anchor[1]
-            if part.run != source.run or abs(wanted - part.offset) >= _PULL:
-                part.offset = max(wanted, part.video.decode[-1] + 1 - decode)
+            if part.run == source.run and abs(wanted - part.offset) < _PULL:
+                wanted = part.offset
+            part.offset = max(wanted, part.video.decode[-1] + 1 - decode)
         part.run = source.run
 
     def _add_pictures(
@@ -241,10 +226,9 @@ class _Cutter:
             part.add(path, sound.offset + sum(sound.sizes[:first]), sound.sizes[first:last], track)
 
     def _told(self, start_us: int, end_us: int) -> None:
-        if self.spans and start_us - self.spans[-1]["end"] <= JOIN_US:
-            self.spans[-1]["end"] = max(self.spans[-1]["end"], end_us)
-        else:
-            self.spans.append({"start": start_us, "end": end_us})
+        if self.spans and start_us - self.spans[-1][1] <= GAP_US:
+            start_us, end_us = self.spans[-1][0], max(self.spans.pop()[1], end_us)
+        self.spans.append((start_us, end_us))
 
 
 def _runs(places: list[int]) -> list[tuple[int, int]]:
@@ -278,7 +262,7 @@ def _pieces(source: Source, codec: str | None, fd: int, start_us: int, end_us: i
             fresh = True
             continue
         pictures = samples.get(1)
-        if pictures is None:
+        if pictures is None or not _plausible(pictures, source.fragments[place].duration_us):
             fresh = True
             continue
         joins = (
@@ -286,6 +270,12 @@ def _pieces(source: Source, codec: str | None, fd: int, start_us: int, end_us: i
         )
         yield _Piece(source.path, begins[place], samples, fresh, joins)
         fresh = False
+
+
+def _plausible(pictures: TrackSamples, duration_us: int) -> bool:
+    """Whether a fragment's times agree with what the index knows of it: a damaged number would tear the whole clip."""
+    differs = abs(sum(pictures.durations) * 100 // 9 - duration_us)
+    return differs < _DIFFERS_US and all(abs(shift) < 10 * VIDEO_CLOCK for shift in pictures.shifts)
 
 
 def cut(archive: Archive, camera: str, start_us: int, end_us: int, job: Job[Any]) -> tuple[list[Part], Clip]:
@@ -333,17 +323,17 @@ def no_footage(archive: Archive, camera: str, at_us: int) -> ClipError:
     span = nearest(archive, camera, at_us)
     if span is None:
         return ClipError("no_footage_at_all")
-    return ClipError("no_footage", start=str(span["start"]), end=str(span["end"]))
+    return ClipError("no_footage", start=str(span[0]), end=str(span[1]))
 
 
-def missing(spans: list[Span], start_us: int, end_us: int) -> list[Span]:
-    """What of [start_us, end_us) is in none of the spans; less than JOIN_US is not told."""
-    gaps: list[Span] = []
+def missing(spans: list[tuple[int, int]], start_us: int, end_us: int) -> list[Missing]:
+    """What of [start_us, end_us) is in none of the spans; less than GAP_US is not told."""
+    gaps: list[Missing] = []
     at = start_us
-    for span in (*spans, Span(start=end_us, end=end_us)):
-        if span["start"] - at > JOIN_US:
-            gaps.append({"start": at, "end": min(span["start"], end_us)})
-        at = max(at, span["end"])
+    for start, end in (*spans, (end_us, end_us)):
+        if start - at > GAP_US:
+            gaps.append({"start": at, "end": min(start, end_us)})
+        at = max(at, end)
     return gaps
 
 

@@ -42,6 +42,10 @@ class LaneFullError(Exception):
     """Too many jobs wait already."""
 
 
+class ExpectedError(Exception):
+    """Base of what work raises where what was asked for cannot be made: no fault of ours, and not logged as one."""
+
+
 class JobCancelledError(Exception):
     """Raised inside a job's work when nobody wants its result any more."""
 
@@ -146,8 +150,10 @@ class Job[T]:
         self._started = True
         try:
             made = self._work(self)
-        except Exception as error:  # noqa: BLE001  (it is the asker's, who gets it)
+        except Exception as error:
             failed = error
+            if not isinstance(error, (JobCancelledError, OSError, ExpectedError)):
+                _LOGGER.exception("%s for %s failed", self.kind, self.owner)
             self._settle(lambda: self._result.set_exception(failed))
         else:
             self.progress = 1.0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 import sqlite3
 
-from .api import Span
 from .archive.archive import Archive
 from .archive.index import OPEN, unpack_fragments
 from .playback import Fragment
@@ -69,8 +68,10 @@ def init_of(archive: Archive, number: int) -> bytes:
     return init
 
 
-def nearest(archive: Archive, camera: str, at_us: int) -> Span | None:
-    """The file of footage that lies nearest to a time, None if there is none. Raises NoIndexError."""
+def nearest(archive: Archive, camera: str, at_us: int) -> tuple[int, int] | None:
+    """Start and end, UTC microseconds, of the file of footage that lies nearest to a time, None if there is none. Raises
+    NoIndexError.
+    """
     index = archive.index
     if index is None:
         raise NoIndexError
@@ -85,4 +86,4 @@ def nearest(archive: Archive, camera: str, at_us: int) -> Span | None:
     if not found:
         return None
     start, end = min(found, key=lambda span: max(span[0] - at_us, at_us - span[1], 0))
-    return {"start": start, "end": end}
+    return int(start), int(end)
