@@ -12,7 +12,7 @@ import pytest
 
 from custom_components.facility_cameras.engine.api import CameraConfig
 from custom_components.facility_cameras.engine.clock import SystemClock
-from custom_components.facility_cameras.engine.lane import JobState, Lane
+from custom_components.facility_cameras.engine.lane import Job, JobState, Lane
 from custom_components.facility_cameras.engine.picture.stills import Stills
 from custom_components.facility_cameras.engine.restream import Restream
 from custom_components.facility_cameras.engine.server import Server
@@ -132,12 +132,14 @@ async def test_a_job_ends_with_the_request_that_asked(tmp_path: Path) -> None:
         _, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
         body = json.dumps(NOWHERE).encode()
         writer.write(b"POST /v1/cameras/c/clip HTTP/1.1\r\nHost: e\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        async with asyncio.timeout(10):
-            while not (jobs := [job for job in lane.jobs() if job.kind == "clip"]):
-                await asyncio.sleep(0.01)  # noqa: ASYNC110  (nobody tells)
-            assert jobs[0].state is JobState.WAITING
-            writer.close()
-            assert await jobs[0].wait()
+        jobs: list[Job[Any]] = []
+        for _ in range(1000):
+            if jobs := [job for job in lane.jobs() if job.kind == "clip"]:
+                break
+            await asyncio.sleep(0.01)
+        assert not jobs[0].finished
+        writer.close()
+        assert await jobs[0].wait(10)
         assert jobs[0].state is JobState.CANCELLED
     finally:
         go_on.set()
