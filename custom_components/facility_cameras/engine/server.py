@@ -20,9 +20,11 @@ from .archive.archive import Archive
 from .camera import Camera
 from .clock import Clock, microseconds
 from .events import Events
+from .lane import Lane
 from .picture.stills import PictureError, Stills
 from .probe import probe
 from .restream import Restream
+from .server_clips import ClipCalls
 from .supervisor import Supervisor
 
 FIGURES_S = 10.0
@@ -77,6 +79,7 @@ class Server:
         supervisor: Supervisor,
         stills: Stills,
         restream: Restream,
+        lane: Lane,
         clock: Clock,
         *,
         build: str,
@@ -87,6 +90,7 @@ class Server:
         self._supervisor = supervisor
         self._stills = stills
         self._restream = restream
+        self._clips = ClipCalls(supervisor, lane)
         self._clock = clock
         self._build = build
         self._leash_s = leash_s
@@ -122,6 +126,7 @@ class Server:
                 web.post("/v1/leave", self._post_leave),
             ]
         )
+        app.add_routes(self._clips.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await asyncio.to_thread(path.unlink, missing_ok=True)
