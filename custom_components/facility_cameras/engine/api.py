@@ -183,7 +183,7 @@ class RemovedEvent(TypedDict):
     id: str
 
 
-type Event = SnapshotEvent | CameraEvent | FiguresEvent | RemovedEvent
+type Event = SnapshotEvent | CameraEvent | FiguresEvent | RemovedEvent | ExportEvent
 
 
 class Span(TypedDict):
@@ -259,6 +259,75 @@ class JobState(TypedDict):
     progress: float
     problem: Problem | None
     result: Clip | None
+
+
+class ExportCamera(TypedDict):
+    """A camera that is exported, with what people and its maker call it."""
+
+    id: str
+    name: str
+    make: str
+    model: str
+
+
+class ExportRequest(TypedDict):
+    """POST /v1/facilities/{id}/exports: footage of [start, end) as whole files, copied below `folder` (absolute, it must
+    be there). `form` is `folder` or `tar`; `zone` an IANA name; `who`, `reason`, `name` (the facility's) and `product` are
+    told in the manifest.
+    """
+
+    cameras: list[ExportCamera]
+    start: int
+    end: int
+    folder: str
+    form: str
+    name: str
+    zone: str
+    who: str
+    reason: str
+    product: str
+
+
+class Missed(TypedDict):
+    """A file that was to be exported and is not as it was recorded. `why` is `gone`, `unreadable` (both: not exported) or
+    `damaged` (exported as it was found, which is not as it was recorded).
+    """
+
+    camera: str
+    start: int
+    end: int
+    file: str
+    why: str
+
+
+class ExportState(TypedDict):
+    """How an export stands. `state` is waiting, running, paused, done, failed or cancelled; `problem` says why it is paused
+    or failed. `path` is where it will be, or is. `missed` names the first of `missed_files`; `gaps` counts periods asked
+    for of which there is no footage.
+    """
+
+    id: str
+    facility: str
+    state: str
+    progress: float
+    files: int
+    all_files: int
+    bytes: int
+    all_bytes: int
+    path: str
+    problem: Problem | None
+    missed: list[Missed]
+    missed_files: int
+    gaps: int
+    started: int
+    ended: int | None
+
+
+class ExportEvent(TypedDict):
+    """An export began, is paused, goes on, or is over."""
+
+    event: Literal["export"]
+    export: ExportState
 
 
 class ProbeRequest(TypedDict):

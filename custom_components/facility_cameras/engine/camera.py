@@ -84,6 +84,7 @@ class Camera:
         self._first_picture_s: float | None = None
         self._reconnects = -1
         self._lost_packets = 0
+        self._clock_offset_s: float | None = None
         self._figures_at = clock.monotonic()
         self._figures_bytes = 0
         self._figures_pictures = 0
@@ -150,6 +151,7 @@ class Camera:
             return error
         finally:
             self._lost_packets += session.lost_packets
+            self._clock_offset_s = self.clock_offset_s
             self._session = self._run = None
             self._figures_bytes = self._figures_pictures = 0
             self.feed.end()
@@ -258,6 +260,14 @@ class Camera:
         """A fragment landed just now."""
         landed = self.recorder.landed
         return self.config["record"] and landed > 0 and self._clock.monotonic() - landed < LANDED_S
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """The camera's own clock minus ours, seconds, as it told last; None if it never did."""
+        told = self._session.camera_clock if self._session is not None else None
+        if told is None:
+            return self._clock_offset_s
+        return told - (self._clock.utc() - self._clock.monotonic())
 
     def check(self) -> None:
         """Once a second: our own clock's steps, and whether recording began or ended."""

@@ -21,10 +21,12 @@ from typing import cast
 from .api import LaunchRequest
 from .build import build_id
 from .clock import SystemClock
+from .export.exports import Exports
 from .lane import Lane
 from .picture.stills import Stills
 from .restream import Restream
 from .server import Server
+from .server_exports import routes as export_routes
 from .supervisor import Supervisor
 
 _LOGGER = logging.getLogger(__name__)
@@ -82,12 +84,23 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     stills = Stills()
     restream = Restream(supervisor.feed)
     lane = Lane()
+    exports = Exports(supervisor, lane, clock, folder, build)
     server = Server(
-        supervisor, stills, restream, lane, clock, build=build, leash_s=launch["leash_s"], leave=leaving.set
+        supervisor,
+        stills,
+        restream,
+        lane,
+        clock,
+        build=build,
+        leash_s=launch["leash_s"],
+        leave=leaving.set,
+        routes=export_routes(supervisor, exports),
     )
+    exports.on_change = server.events.tell
     supervisor.start()
+    exports.start()
     _LOGGER.info("engine %s begins with %d cameras", build, len(supervisor.cameras()))
-    watching = [asyncio.create_task(supervisor.watch()), asyncio.create_task(lane.watch())]
+    watching = [asyncio.create_task(one.watch()) for one in (supervisor, lane, exports)]
     telling: asyncio.Task[None] | None = None
     ours = True
     bound = 0
@@ -104,6 +117,7 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
             task.cancel()
         if telling is not None:
             telling.cancel()
+        await exports.close()
         # At once: nobody who still listens holds up a segment that is to be closed.
         await asyncio.gather(supervisor.close(), server.close(), restream.close(), lane.close())
         await stills.close()

@@ -54,13 +54,18 @@ def _is_login(known: object) -> bool:
 
 def save(folder: Path, saved: Saved) -> None:
     """Write the file and put it on the disk. Blocks. Raises OSError."""
-    temporary = folder / f"{NAME}.new"
+    write(folder, NAME, saved)
+
+
+def write(folder: Path, name: str, content: object) -> None:
+    """Write a file whole, readable by its owner alone, and put it on the disk. Blocks. Raises OSError."""
+    temporary = folder / f"{name}.new"
     with contextlib.suppress(FileNotFoundError):
         temporary.unlink()
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "w") as file:
-        json.dump(saved, file, ensure_ascii=False)
+        json.dump(content, file, ensure_ascii=False)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(folder / NAME)
+    temporary.replace(folder / name)
     sync_folder(folder)

@@ -4,7 +4,7 @@ Only the engine's own user and root are answered (SO_PEERCRED). Every body is bo
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 import os
 from pathlib import Path
 import socket
@@ -85,12 +85,13 @@ class Server:
         build: str,
         leash_s: float,
         leave: Callable[[], None],
+        routes: Iterable[web.RouteDef] = (),
     ) -> None:
-        """Serve this supervisor; `leave` ends the engine."""
+        """Serve this supervisor; `leave` ends the engine. `routes`: calls that others answer."""
         self._supervisor = supervisor
         self._stills = stills
         self._restream = restream
-        self._clips = ClipCalls(supervisor, lane)
+        self._routes = [*ClipCalls(supervisor, lane).routes(), *routes]
         self._clock = clock
         self._build = build
         self._leash_s = leash_s
@@ -126,7 +127,7 @@ class Server:
                 web.post("/v1/leave", self._post_leave),
             ]
         )
-        app.add_routes(self._clips.routes())
+        app.add_routes(self._routes)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await asyncio.to_thread(path.unlink, missing_ok=True)

@@ -255,6 +255,11 @@ class Supervisor:
         facility = self._facilities.get(camera.facility)
         return self._archives.get(_archive_key(facility)) if facility else None
 
+    def archive_of_facility(self, identity: str) -> Archive | None:
+        """The archive of a facility by its id."""
+        facility = self._facilities.get(identity)
+        return self._archives.get(_archive_key(facility)) if facility else None
+
     @property
     def archives(self) -> list[Archive]:
         """All archives."""
