@@ -7,6 +7,7 @@ has to have it go on. What is under way is kept in the engine's folder: a restar
 
 import asyncio
 from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass, field
 import json
 import logging
@@ -171,12 +172,7 @@ class Exports:
         """Give free what retention keeps for exports that are over. Ends only by being cancelled."""
         while True:
             await asyncio.sleep(RELEASE_S)
-            if self._release:
-                self._release = False
-                under_way = [export.id for export in self._exports.values() if export.state not in OVER]
-                for archive in self._supervisor.archives:
-                    if not await asyncio.to_thread(release, archive, under_way):
-                        self._release = True
+            await self._release_over()
 
     async def close(self) -> None:
         """Stop; the next engine goes on."""
@@ -184,6 +180,20 @@ class Exports:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            # Not longer: segments are to be closed.
+            async with asyncio.timeout(0.5):
+                await self._release_over()
+
+    async def _release_over(self) -> None:
+        """Let retention have what no export needs any more; where an archive does not answer, the next time."""
+        if not self._release:
+            return
+        self._release = False
+        under_way = [export.id for export in self._exports.values() if export.state not in OVER]
+        for archive in self._supervisor.archives:
+            if not await asyncio.to_thread(release, archive, under_way):
+                self._release = True
 
     def _begin_task(self, export: Export) -> None:
         export.task = asyncio.get_running_loop().create_task(self._run(export), name=f"export {export.id}")
@@ -269,11 +279,9 @@ class Exports:
     async def _pause(self, export: Export, seconds: float) -> None:
         export.go_on.clear()
         if not export.cancelled:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await export.go_on.wait()
-            except TimeoutError:
-                pass
 
     async def _change(self, export: Export, state: str, problem: Problem | None) -> None:
         """It stands so now: told, and kept."""

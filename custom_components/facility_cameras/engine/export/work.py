@@ -98,7 +98,7 @@ class Work:
     # In the lane --------------------------------------------------------------------------------------------------
 
     def step(self, archive: Archive, job: Job[Any], seconds: float = SLICE_S) -> bool:
-        """Go on for some seconds; True once everything is done. Raises ExportError, JobCancelledError."""
+        """Go on for some seconds, but by one file at least; True once everything is done. Raises ExportError, JobCancelledError."""
         until = time.monotonic() + seconds
         job.advance(0.0)
         with writing(self._root):
@@ -116,12 +116,12 @@ class Work:
         self._target.go_on(self._done[-1].end if self._done else 0)
         self._check_room(archive, sum(entry.size for entry in plan[len(self._done) :]))
         while len(self._done) < len(plan):
-            if time.monotonic() > until:
-                return False
             entry = plan[len(self._done)]
             self._check_room(archive, entry.size)
             self._note(self._copy(archive, entry, job))
             self.bytes += entry.size
+            if time.monotonic() > until and len(self._done) < len(plan):
+                return False
         self._write_papers(archive, list(zip(plan, self._done, strict=True)))
         job.advance(0.0)
         self._target.finish(self.path)

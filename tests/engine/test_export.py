@@ -1,0 +1,435 @@
+"""Exports of real archives: byte for byte, checked by sha256sum alone, gone on with wherever they were left."""
+
+from collections.abc import Iterator
+import errno
+import os
+from pathlib import Path
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from custom_components.facility_cameras.engine.archive import retention
+from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.archive.index import Index
+from custom_components.facility_cameras.engine.archive.repair import read_fragments
+from custom_components.facility_cameras.engine.archive.volume import MARKER
+from custom_components.facility_cameras.engine.export.plan import ExportError, release
+from custom_components.facility_cameras.engine.lane import JobCancelledError
+from tests.engine.archives import DAY_US, NOW_US, archive_in
+from tests.engine.exporting import (
+    SECOND,
+    SEI,
+    Counted,
+    checked,
+    content,
+    export,
+    manifest,
+    record,
+    request,
+    work_of,
+)
+from tests.engine.living import ROOT, wait_for
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    with archive_in(tmp_path / "archive") as archive:
+        wait_for(lambda: archive.index is not None, 10)
+        yield archive
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    return folder
+
+
+def index_of(archive: Archive) -> Index:
+    assert archive.index is not None
+    return archive.index
+
+
+def files_of(found: dict[str, Any]) -> list[str]:
+    return [file["name"] for file in found["files"]]
+
+
+@pytest.mark.parametrize("form", ["folder", "tar"])
+def test_what_is_handed_over_is_what_was_recorded(archive: Archive, folder: Path, form: str) -> None:
+    first = record(archive, start_us=NOW_US - 4 * SECOND)
+    second = record(archive, start_us=NOW_US + 600 * SECOND)
+    other = record(archive, "c2", NOW_US + 30 * SECOND)
+    record(archive, start_us=NOW_US + 3600 * SECOND)  # begins when what is asked for ends
+    with index_of(archive).transaction() as connection:
+        connection.execute(
+            "INSERT INTO hold (uid, camera, start_us, end_us, reason, who, at_us) VALUES ('h', 'c1', ?, ?, 'theft', 'B', ?)",
+            (NOW_US, NOW_US + SECOND, NOW_US),
+        )
+    cameras = [
+        {"id": "c1", "name": "Cổng chính", "make": "Maker", "model": "M-1"},
+        {"id": "c2", "name": "Cổng chính", "make": "", "model": ""},
+    ]
+    path = export(archive, request(folder, form=form, cameras=cameras))
+    if form == "tar":
+        assert [one.name for one in folder.iterdir()] == ["export_1.tar"]
+        subprocess.run(["tar", "-xf", path.name], cwd=folder, check=True)
+    done = folder / "export_1"
+    found = manifest(done)
+    assert files_of(found) == [
+        "cong-chinh-c1/cong-chinh-c1_2026-11-25_06-59-56_UTC+07.mp4",
+        "cong-chinh-c2/cong-chinh-c2_2026-11-25_07-00-30_UTC+07.mp4",
+        "cong-chinh-c1/cong-chinh-c1_2026-11-25_07-10-00_UTC+07.mp4",
+    ]
+    for name, source in zip(files_of(found), (first, other, second), strict=True):
+        assert (done / name).read_bytes() == source.read_bytes()
+        assert (done / name).read_bytes().count(SEI) == 12
+    assert sorted([*checked(done), "SHA256SUMS"]) == content(done)
+    begun, _, later = found["files"]
+    assert (begun["begins_before"], begun["ends_after"], later["begins_before"]) == (True, False, False)
+    assert begun["start"] == {"utc": "2026-11-24T23:59:56.000000Z", "local": "2026-11-25T06:59:56.000000+07:00"}
+    assert (begun["frames"], begun["codec"], begun["bytes"]) == (12, "h264", first.stat().st_size)
+    assert begun["as_recorded"] and begun["sha256_recorded"] == begun["sha256"]
+    assert (found["exported"]["by"], found["exported"]["reason"]) == ("Nguyễn Văn A", "Biên bản 12/2026")
+    assert (found["exported"]["product"], found["exported"]["build"]) == ("Facility Cameras 9.9", "b1")
+    assert found["everything_exported"] and not found["missed"]
+    assert [camera["clock_offset_seconds"] for camera in found["cameras"]] == [-1.5, -1.5]
+    assert [(camera["files"], camera["make"]) for camera in found["cameras"]] == [(2, "Maker"), (1, "")]
+    assert [(hold["camera"], hold["reason"], hold["by"]) for hold in found["holds"]] == [("c1", "theft", "B")]
+    gaps = [
+        (gap["camera"], gap["start"]["utc"][11:19], gap["end"]["utc"][11:19], gap["reason"]) for gap in found["gaps"]
+    ]
+    assert gaps == [
+        ("c1", "00:00:02", "00:10:00", "not_recorded"),
+        ("c1", "00:10:06", "01:00:00", "not_recorded"),
+        ("c2", "00:00:00", "00:00:30", "not_recorded"),
+        ("c2", "00:00:36", "01:00:00", "not_recorded"),
+    ]
+    cues = (done / files_of(found)[0]).with_suffix(".vtt").read_text().split("\n\n")
+    assert cues[0] == "WEBVTT"
+    assert cues[1] == "00:00:00.000 --> 00:00:01.000\n2026-11-25 06:59:56 UTC+07:00 (Asia/Ho_Chi_Minh)"
+    assert len([cue for cue in cues if "-->" in cue]) == 6
+    page = (done / "README.txt").read_text()
+    assert "sha256sum -c SHA256SUMS" in page and "Cách kiểm tra" in page and "Trạm y tế Đông Hà" in page
+
+
+def test_of_a_file_that_is_being_written_what_is_finished(archive: Archive, folder: Path) -> None:
+    source = record(archive, closed=False)
+    done = export(archive, request(folder))
+    (file,) = manifest(done)["files"]
+    exported = done / file["name"]
+    assert exported.read_bytes() == source.read_bytes()
+    assert (file["closed"], file["sha256_recorded"], file["as_recorded"]) == ("still being recorded", None, True)
+    checked(done)
+    row = index_of(archive).overlapping("c1", NOW_US, NOW_US + SECOND)[0]
+    assert read_fragments(exported, row.init_bytes).bytes == exported.stat().st_size
+
+
+def test_half_a_fragment_at_the_end_stays_behind(archive: Archive, folder: Path) -> None:
+    source = record(archive, closed=False)
+    whole = source.stat().st_size
+    with source.open("ab") as file:
+        file.write(b"half a fragment")
+    done = export(archive, request(folder))
+    assert (done / manifest(done)["files"][0]["name"]).stat().st_size == whole
+
+
+def _spoil(path: Path, how: str) -> None:
+    match how:
+        case "gone":
+            path.unlink()
+        case "unreadable":
+            path.unlink()
+            path.mkdir()
+        case "damaged":
+            data = bytearray(path.read_bytes())
+            data[-5] ^= 1
+            path.write_bytes(data)
+        case "shorter":
+            os.truncate(path, path.stat().st_size - 100)
+
+
+@pytest.mark.parametrize("form", ["folder", "tar"])
+@pytest.mark.parametrize("how", ["gone", "unreadable", "damaged", "shorter"])
+def test_what_cannot_be_exported_is_told(archive: Archive, folder: Path, how: str, form: str) -> None:
+    record(archive)
+    bad = record(archive, start_us=NOW_US + 60 * SECOND)
+    record(archive, start_us=NOW_US + 120 * SECOND)
+    _spoil(bad, how)
+    asked = request(folder, form=form)
+    work = work_of(asked)
+    assert work.step(archive, Counted())
+    why = "damaged" if how == "shorter" else how
+    assert [(one["camera"], one["start"], one["why"]) for one in work.missed] == [("c1", NOW_US + 60 * SECOND, why)]
+    work.tidy()
+    if form == "tar":
+        subprocess.run(["tar", "-xf", "export_1.tar"], cwd=folder, check=True)
+    done = folder / "export_1"
+    found = manifest(done)
+    assert not found["everything_exported"]
+    assert [(one["why"], one["file"]) for one in found["missed"]] == [
+        (why, "cong-chinh-c1/cong-chinh-c1_2026-11-25_07-01-00_UTC+07.mp4")
+    ]
+    assert [file["as_recorded"] for file in found["files"]] == ([True, False, True] if why == "damaged" else [True] * 2)
+    in_gap = [gap for gap in found["gaps"] if gap["start"]["utc"][11:19] < "00:01:03" < gap["end"]["utc"][11:19]]
+    assert bool(in_gap) == (why != "damaged")
+    assert sorted([*checked(done), "SHA256SUMS"]) == content(done)
+    assert "CHÚ Ý: 1" in (done / "README.txt").read_text()
+
+
+def test_a_disk_that_was_pulled_out_makes_no_file_a_lost_one(archive: Archive, folder: Path) -> None:
+    source = record(archive)
+    work = work_of(request(folder))
+    hidden = archive.root / MARKER
+    hidden.rename(hidden.with_name("elsewhere"))
+    source.rename(source.with_name("elsewhere"))
+    with pytest.raises(ExportError) as raised:
+        work.step(archive, Counted())
+    assert raised.value.cause == "archive_away" and not raised.value.lasting
+    hidden.with_name("elsewhere").rename(hidden)
+    source.with_name("elsewhere").rename(source)
+    assert work.step(archive, Counted())
+    assert not work.missed
+
+
+def test_time_without_footage(archive: Archive, folder: Path) -> None:
+    record(archive)
+    record(archive, start_us=NOW_US + 3600 * SECOND)
+    done = export(archive, request(folder, start=NOW_US + 600 * SECOND, end=NOW_US + 700 * SECOND))
+    found = manifest(done)
+    assert found["files"] == []
+    assert [(gap["start"]["utc"][11:19], gap["end"]["utc"][11:19]) for gap in found["gaps"]] == [
+        ("00:10:00", "00:11:40")
+    ]
+    assert checked(done) == ["README.txt", "manifest.json"]
+
+
+def test_what_retention_deleted_is_told(archive: Archive, folder: Path) -> None:
+    record(archive)
+    rows = index_of(archive).overlapping("c1", NOW_US, NOW_US + SECOND)
+    index_of(archive).remove(rows, "days", NOW_US + DAY_US)
+    found = manifest(export(archive, request(folder)))
+    assert [(one["reason"], one["bytes"]) for one in found["deletions"]] == [("days", rows[0].size)]
+    assert [(gap["reason"], gap["cause"], gap["end"]["utc"][11:19]) for gap in found["gaps"]] == [
+        ("deleted", "days", "00:00:06"),
+        ("not_recorded", "", "01:00:00"),
+    ]
+
+
+def test_the_hour_that_a_day_has_twice(archive: Archive, folder: Path) -> None:
+    # 2026-10-25 00:30 and 01:30 UTC: half past two in Berlin, twice.
+    first = 1_792_888_200 * SECOND
+    for start_us in (first, first + 3600 * SECOND):
+        record(archive, start_us=start_us)
+    day = {"start": first - 2 * 3600 * SECOND - 1800 * SECOND, "end": first + 23 * 3600 * SECOND - 1800 * SECOND}
+    done = export(archive, request(folder, zone="Europe/Berlin", **day))
+    assert files_of(manifest(done)) == [
+        "cong-chinh-c1/cong-chinh-c1_2026-10-25_02-30-00_UTC+02.mp4",
+        "cong-chinh-c1/cong-chinh-c1_2026-10-25_02-30-00_UTC+01.mp4",
+    ]
+    assert manifest(done)["asked"]["start"]["local"] == "2026-10-25T00:00:00.000000+02:00"
+    assert manifest(done)["asked"]["end"]["local"] == "2026-10-26T00:00:00.000000+01:00"
+    cue = (done / files_of(manifest(done))[1]).with_suffix(".vtt").read_text().splitlines()[3]
+    assert cue == "2026-10-25 02:30:00 UTC+01:00 (Europe/Berlin)"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "..", "/", "", "a" * 200, "Cổng số 1 / nhà Đ", "x\0y\n--> z", "\\\\server\\c$", "-rf *", "😀"],
+)
+def test_names_from_outside_go_nowhere(archive: Archive, folder: Path, name: str) -> None:
+    record(archive)
+    around = {path for path in folder.parent.rglob("*") if not path.is_relative_to(folder)}
+    cameras = [{"id": "c1", "name": name, "make": name, "model": name}]
+    done = export(archive, request(folder, cameras=cameras, name=name, who=name, reason=name))
+    after = {path for path in folder.parent.rglob("*") if not path.is_relative_to(folder)}
+    # SQLite's own files come and go.
+    assert {path for path in after - around if "sqlite" not in path.name} == set()
+    assert [path.name for path in folder.iterdir()] == ["export_1"]
+    assert all(sign.isascii() and (sign.isalnum() or sign in "-_+./") for sign in "".join(content(done)))
+    assert sorted([*checked(done), "SHA256SUMS"]) == content(done)
+    assert manifest(done)["facility"]["name"] == name
+
+
+def test_footage_of_another_facility_is_refused(archive: Archive, folder: Path) -> None:
+    record(archive)
+    with index_of(archive).transaction() as connection:
+        connection.execute("UPDATE camera SET facility = 'f2'")
+    with pytest.raises(ExportError) as raised:
+        work_of(request(folder)).step(archive, Counted())
+    assert raised.value.cause == "camera_elsewhere" and raised.value.lasting
+    assert list(folder.iterdir()) == []
+
+
+def test_retention_waits_for_an_export(archive: Archive, folder: Path) -> None:
+    sources = [record(archive, start_us=NOW_US + minute * 60 * SECOND) for minute in range(2)]
+    index, later = index_of(archive), NOW_US + 100 * DAY_US
+    index.keep_days({"c1": 1})
+    work = work_of(request(folder))
+    assert not work.step(archive, Counted(), seconds=-1)
+    assert release(archive, ["e1"])
+    assert retention.delete_by_days(index, archive.root, later) == 0
+    assert retention.delete_for_space(index, archive.root, 1, later) == 0
+    while not work.step(archive, Counted()):
+        pass
+    assert all(source.exists() for source in sources)
+    # No hold that people made: it is not told as one.
+    assert manifest(work.path)["holds"] == []
+    assert release(archive, [])
+    assert retention.delete_by_days(index, archive.root, later) == 2
+
+
+def test_cancelled_leaves_nothing(archive: Archive, folder: Path) -> None:
+    record(archive)
+    record(archive, start_us=NOW_US + 60 * SECOND)
+    work, job = work_of(request(folder)), Counted()
+    assert not work.step(archive, job, seconds=-1)
+    assert [path.name for path in folder.iterdir()] == ["export_1-unfinished"]
+    job.cancel()
+    with pytest.raises(JobCancelledError):
+        work.step(archive, job)
+    work.discard()
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["folder", "tar"])
+def test_killed_at_its_calls_and_gone_on_with(tmp_path: Path, form: str) -> None:
+    with archive_in(tmp_path / "archive") as archive:
+        wait_for(lambda: archive.index is not None, 10)
+        record(archive)
+        record(archive, start_us=NOW_US + 60 * SECOND)
+    (tmp_path / "exports").mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "tests.engine.exporting",
+        str(tmp_path / "archive"),
+        str(tmp_path / "exports"),
+        form,
+    ]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert int(found.stdout) > 40
+
+
+def test_a_line_that_a_power_cut_left_half_written(archive: Archive, folder: Path) -> None:
+    sources = [record(archive, start_us=NOW_US + minute * 60 * SECOND) for minute in range(3)]
+    work = work_of(request(folder))
+    assert not work.step(archive, Counted(), seconds=-1)
+    unfinished = folder / "export_1-unfinished"
+    done = unfinished / ".state" / "done.jsonl"
+    assert not work.step(archive, Counted(), seconds=-1)
+    assert work.files == 2
+    done.write_bytes(done.read_bytes()[:-10])
+    exported = sorted(unfinished.rglob("*.mp4"))
+    exported[1].write_bytes(b"")
+    job, work = Counted(), work_of(request(folder))
+    assert work.step(archive, job)
+    assert job.spent == 2 * sum(source.stat().st_size for source in sources[1:])
+    checked(work.path)
+    work.tidy()
+    assert sorted([*checked(work.path), "SHA256SUMS"]) == content(work.path)
+
+
+def test_the_folder_is_away(archive: Archive, folder: Path) -> None:
+    record(archive)
+    work = work_of(request(folder / "disk"))
+    with pytest.raises(ExportError) as raised:
+        work.step(archive, Counted())
+    assert raised.value.cause == "destination_away"
+    assert list(folder.iterdir()) == []
+    (folder / "disk").mkdir()
+    assert work.step(archive, Counted())
+
+
+@pytest.mark.parametrize(
+    ("number", "cause"), [(errno.ENOSPC, "no_room"), (errno.EIO, "destination_away"), (errno.EACCES, "not_written")]
+)
+def test_what_the_disk_says_in_the_middle(
+    archive: Archive, folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, cause: str
+) -> None:
+    record(archive)
+    record(archive, start_us=NOW_US + 60 * SECOND)
+    work, real, left = work_of(request(folder)), os.write, [4]
+
+    def failing(fd: int, data: bytes) -> int:
+        left[0] -= 1
+        if not left[0]:
+            raise OSError(number, os.strerror(number))
+        return real(fd, data)
+
+    monkeypatch.setattr("custom_components.facility_cameras.engine.export.target.os.write", failing)
+    with pytest.raises(ExportError) as raised:
+        work.step(archive, Counted())
+    assert (raised.value.cause, raised.value.lasting) == (cause, False)
+    assert not work.path.exists()
+    job = Counted()
+    assert work.step(archive, job)
+    assert not work.missed
+    work.tidy()
+    assert sorted([*checked(work.path), "SHA256SUMS"]) == content(work.path)
+
+
+_FULL = """
+import os, subprocess, sys
+from pathlib import Path
+from custom_components.facility_cameras.engine.export.plan import ExportError
+from tests.engine.archives import NOW_US, archive_in
+from tests.engine.exporting import Counted, SECOND, checked, content, record, request, work_of
+from tests.engine.living import wait_for
+base, form = Path(sys.argv[1]), sys.argv[2]
+disk = base / "disk"
+disk.mkdir()
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", disk], check=True)
+with archive_in(base / "archive") as archive:
+    wait_for(lambda: archive.index is not None, 10)
+    for minute in range(4):
+        record(archive, start_us=NOW_US + minute * 60 * SECOND, fragments=4, size=25_000)
+    def refused(work):
+        try:
+            work.step(archive, Counted())
+        except ExportError as error:
+            assert error.cause == "no_room", error
+            assert not work.path.exists()
+        else:
+            raise AssertionError("not refused")
+    work = work_of(request(disk, form=form))
+    refused(work)
+    assert not list(disk.iterdir()), "it is known before anything is written"
+    subprocess.run(["mount", "-o", "remount,size=2300k", disk], check=True)
+    (disk / "filled").write_bytes(b"")
+    assert not work.step(archive, Counted(), seconds=-1)
+    assert work.files == 1
+    # Somebody else fills it meanwhile.
+    with open(disk / "filled", "wb", buffering=0) as file:
+        file.write(bytes(1_300_000))
+    work_room = work._check_room
+    work._check_room = lambda archive, wanted: None
+    refused(work)
+    work._check_room = work_room
+    assert 0 < work.files < 4, work.files
+    before = work.files
+    refused(work_of(request(disk, form=form)))
+    (disk / "filled").unlink()
+    job, work = Counted(), work_of(request(disk, form=form))
+    assert work.step(archive, job)
+    assert job.spent < 2 * work.all_bytes
+    work.tidy()
+    if form == "tar":
+        subprocess.run(["tar", "-xf", disk / "export_1.tar", "-C", base], check=True)
+    done = base / "export_1" if form == "tar" else work.path
+    assert sorted([*checked(done), "SHA256SUMS"]) == content(done)
+print("full and gone on with")
+"""
+
+
+@pytest.mark.parametrize("form", ["folder", "tar"])
+def test_the_disk_is_full(tmp_path: Path, form: str) -> None:
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no mounts of our own on this machine")
+    found = subprocess.run(
+        ["unshare", "-rm", sys.executable, "-c", _FULL, tmp_path, form],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.stdout == "full and gone on with\n", found.stderr
