@@ -74,7 +74,7 @@ def test_what_is_recorded_now(engine: Engine, tmp_path: Path) -> None:
     listening.sendall(b"GET /v1/events HTTP/1.1\r\nHost: e\r\n\r\n")
     export = becomes(engine, begin(engine, folder)["id"], "done")
     done = Path(export["path"])
-    assert list(folder.iterdir()) == [done]
+    wait_for(lambda: list(folder.iterdir()) == [done] and not (done / ".state").exists(), 10)
     assert (export["progress"], export["missed"], export["problem"], export["gaps"]) == (1.0, [], None, 0)
     assert sorted([*checked(done), "SHA256SUMS"]) == content(done)
     found = manifest(done)
@@ -109,7 +109,7 @@ def test_gone_on_with_after_a_kill_and_a_disk_that_was_away(engine: Engine, tmp_
     folder.mkdir()
     assert engine.call("POST", f"/v1/exports/{export['id']}/resume")[0] == 200
     done = becomes(engine, export["id"], "done")
-    assert [str(path) for path in folder.iterdir()] == [done["path"]]
+    wait_for(lambda: [str(path) for path in folder.iterdir()] == [done["path"]], 10)
     engine.leave()
     engine.start()
     engine.ready()

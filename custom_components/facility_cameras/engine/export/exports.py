@@ -167,6 +167,9 @@ class Exports:
         for export in self._exports.values():
             if export.state not in OVER:
                 self._begin_task(export)
+            elif export.state == DONE:
+                # It may have been killed before it could do so.
+                export.task = asyncio.get_running_loop().create_task(self._tidy(export))
 
     async def watch(self) -> None:
         """Give free what retention keeps for exports that are over. Ends only by being cancelled."""
