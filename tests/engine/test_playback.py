@@ -118,7 +118,7 @@ def test_a_list_as_it_is_written() -> None:
 def test_nothing_is_none() -> None:
     assert playlist([], START, START + SECOND) is None
     assert playlist([segment(1, 0, [2, 2])], START + 10 * SECOND, START + 20 * SECOND) is None
-    assert playlist([segment(1, 0, [2], still_open=True)], START, START + 60 * SECOND) is None
+    assert playlist([segment(1, 0, [], still_open=True)], START, START + 60 * SECOND) is None
 
 
 def test_only_what_was_asked_for() -> None:
@@ -139,8 +139,40 @@ def test_a_list_of_what_is_still_recorded_only_grows() -> None:
     assert read(closed)[: len(read(texts[-1]))] == read(texts[-1])
 
 
+def test_what_was_only_just_begun_plays_up_to_its_newest_fragment() -> None:
+    text = listed([segment(1, 0, [2, 1], still_open=True)])
+    assert text.endswith("#EXT-X-ENDLIST\n"), "nothing of it is final: a list that grows would be empty"
+    assert [(piece.length, piece.duration_us) for piece in read(text)] == [(2000, 3 * SECOND)]
+
+
 def test_a_past_hour_of_an_open_file_is_finished() -> None:
     assert "#EXT-X-ENDLIST" in listed([segment(1, 0, [2, 2, 2, 2], still_open=True)], end_s=7)
+
+
+def test_a_player_begins_where_it_was_asked_to() -> None:
+    text = listed([segment(1, 0, [2] * 30)], start_s=21.5, end_s=33)
+    assert "#EXT-X-START:TIME-OFFSET=1.500000,PRECISE=YES" in text.splitlines()
+    assert "#EXT-X-START" not in listed([segment(1, 0, [2] * 30)], start_s=-3, end_s=33)
+
+
+def test_what_is_pulled_to_our_clock_does_not_add_up() -> None:
+    """Files of a camera whose clock is slow: each lasts 30 ms longer in the index than its pictures do."""
+    files = [replace(segment(n, n * 60.03, [2] * 30), end_us=START + round((n + 1) * 60.03 * SECOND)) for n in range(60)]
+    pieces = read(listed(files))
+    assert sum(piece.duration_us for piece in pieces) == round(3601.8 * SECOND)
+    assert not any(piece.discontinuity for piece in pieces)
+
+
+def test_a_clock_set_back_plays_one_recording_after_the_other() -> None:
+    before = [segment(n, n * 60, [4] * 15) for n in range(3)]
+    after = [segment(10 + n, 30 + n * 60, [4] * 15) for n in range(3)]
+    mixed = sorted([*before, *after], key=lambda file: file.start_us)
+    pieces = read(listed(mixed))
+    assert list(dict.fromkeys(piece.uri for piece in pieces)) == [f"segment-{n}.mp4" for n in (0, 1, 2, 10, 11, 12)]
+    assert [piece.uri for piece in pieces if piece.discontinuity] == ["segment-10.mp4"]
+    # What is being written grows at the end, also where the clock was set back to before all else.
+    newest = segment(20, -100, [4, 4], still_open=True)
+    assert read(listed([newest, *mixed]))[-1].uri == "segment-20.mp4"
 
 
 def test_long_groups_of_pictures_are_cut_at_key_pictures_only() -> None:

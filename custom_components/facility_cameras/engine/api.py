@@ -187,10 +187,18 @@ type Event = SnapshotEvent | CameraEvent | FiguresEvent | RemovedEvent
 
 
 class Span(TypedDict):
-    """Footage without a gap."""
+    """Footage without a gap, of one codec (`h264` or `h265`)."""
 
     start: int
     end: int
+    codec: str
+
+
+class Nearest(TypedDict):
+    """Where footage before a time ends and footage after it begins; both are the time itself if there is footage of it."""
+
+    before: int | None
+    after: int | None
 
 
 class Segment(TypedDict):

@@ -69,18 +69,29 @@ def pack_fragments(fragments: Sequence[Fragment]) -> bytes:
 
 def unpack_fragments(packed: bytes) -> list[Fragment]:
     """The reverse of `pack_fragments`."""
+    return [Fragment(*fragment) for fragment in read_fragments(packed)]
+
+
+def read_fragments(packed: bytes) -> Iterator[tuple[int, int, bool]]:
+    """The same without an object for each: the playlist of a day reads 40,000."""
     numbers: list[int] = []
     number = shift = 0
     for byte in packed:
-        number |= (byte & 127) << shift
-        shift += 7
         if byte < 128:
-            numbers.append(number)
+            numbers.append(number | byte << shift)
             number = shift = 0
-    return [
-        Fragment(size >> 1, round(ticks * 100 / 9), bool(size & 1))
-        for size, ticks in zip(numbers[::2], numbers[1::2], strict=False)
-    ]
+        else:
+            number |= (byte & 127) << shift
+            shift += 7
+    sizes, ticks = numbers[::2], numbers[1::2]
+    # Most last equally long.
+    durations_us = {duration: round(duration * 100 / 9) for duration in set(ticks)}
+    return zip(
+        [size >> 1 for size in sizes],
+        [durations_us[duration] for duration in ticks],
+        [size & 1 == 1 for size in sizes],
+        strict=False,
+    )
 
 
 _COLUMNS = (

@@ -23,6 +23,8 @@ CREATE TABLE duty (
 )
 """
 _DUTY_BY_TIME = "CREATE INDEX duty_by_time ON duty (camera, start_us)"
+#: Holds all that a timeline asks for, so that a day of a camera is some pages side by side, not one for each segment.
+_SEGMENT_BY_TIME = "CREATE INDEX segment_by_time ON segment (camera, start_us, end_us, state, format)"
 _META = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
 TABLES = (
@@ -39,7 +41,7 @@ CREATE TABLE segment (
     sha256 BLOB, fragments BLOB NOT NULL
 )
 """,
-    "CREATE INDEX segment_by_time ON segment (camera, start_us)",
+    _SEGMENT_BY_TIME,
     "CREATE INDEX segment_by_age ON segment (start_us)",
     "CREATE INDEX segment_open ON segment (state) WHERE state = 0",
     """
@@ -55,7 +57,7 @@ CREATE TABLE deletion (
 )
 
 #: What turns an index of this schema into one of the next.
-MIGRATIONS: dict[int, tuple[str, ...]] = {2: (_HOLD, _DUTY, _DUTY_BY_TIME, _META)}
+MIGRATIONS: dict[int, tuple[str, ...]] = {2: (_HOLD, _DUTY, _DUTY_BY_TIME, _META, "DROP INDEX segment_by_time", _SEGMENT_BY_TIME)}
 
 
 class UnusableIndexError(sqlite3.DatabaseError):
