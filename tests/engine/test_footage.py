@@ -42,9 +42,7 @@ class Shelf:
         number = self.index.open_segment(camera, "run", codec, codec.encode(), start_us, f"day/{start_us}.mp4")
         end_us = start_us + sum(durations_us) + pull_us
         fragments = pack_fragments([Fragment(1000, duration, key=True) for duration in durations_us])
-        self.index.close_segment(
-            number, Closing(start_us, end_us, 1000 * len(durations_us), 1, bytes(32), fragments)
-        )
+        self.index.close_segment(number, Closing(start_us, end_us, 1000 * len(durations_us), 1, bytes(32), fragments))
         self.times[number] = start_us, end_us
         return number
 

@@ -157,7 +157,9 @@ def test_a_player_begins_where_it_was_asked_to() -> None:
 
 def test_what_is_pulled_to_our_clock_does_not_add_up() -> None:
     """Files of a camera whose clock is slow: each lasts 30 ms longer in the index than its pictures do."""
-    files = [replace(segment(n, n * 60.03, [2] * 30), end_us=START + round((n + 1) * 60.03 * SECOND)) for n in range(60)]
+    files = [
+        replace(segment(n, n * 60.03, [2] * 30), end_us=START + round((n + 1) * 60.03 * SECOND)) for n in range(60)
+    ]
     pieces = read(listed(files))
     assert sum(piece.duration_us for piece in pieces) == round(3601.8 * SECOND)
     assert not any(piece.discontinuity for piece in pieces)
@@ -216,14 +218,15 @@ def test_any_footage(files: list[tuple[list[Fragment], int, int]], still_open: b
         file = segments[int(piece.uri.removeprefix("segment-").removesuffix(".mp4"))]
         assert piece.init == f"init-{file.format_id}.mp4"
         starts = [file.init_bytes]
-        for fragment in file.fragments:
+        fragments = [Fragment(*fragment) for fragment in file.fragments]
+        for fragment in fragments:
             starts.append(starts[-1] + fragment.bytes)
         first, last = starts.index(piece.offset), starts.index(piece.offset + piece.length)
-        held = file.fragments[first:last]
+        held = fragments[first:last]
         assert first == 0 or held[0].key
         assert piece.duration_us == sum(fragment.duration_us for fragment in held)
         assert piece.duration_us <= (target(text) + 0.5) * SECOND
-        if last < len(file.fragments):
+        if last < len(fragments):
             assert piece.duration_us >= GROUP_US
         if before is not None and before.uri == piece.uri:
             assert before.offset + before.length == piece.offset
@@ -232,7 +235,7 @@ def test_any_footage(files: list[tuple[list[Fragment], int, int]], still_open: b
             old = segments[int(before.uri.removeprefix("segment-").removesuffix(".mp4"))]
             assert piece.discontinuity == (old.end_us != file.start_us or old.format_id != file.format_id)
             assert piece.time is not None
-        begins = file.start_us + sum(fragment.duration_us for fragment in file.fragments[:first])
+        begins = file.start_us + sum(fragment.duration_us for fragment in fragments[:first])
         assert begins < start_us + window[1] * SECOND
         assert begins + piece.duration_us > start_us
         before = piece
@@ -303,4 +306,4 @@ async def test_a_player_plays_across_files(tmp_path: Path) -> None:
 def test_a_missing_key_at_the_beginning_of_a_file_still_plays_from_it() -> None:
     torn = segment(1, 0, [2, 2, 2], keys="-kk")
     assert read(listed([torn]))[0].offset == 700
-    assert read(listed([replace(torn, fragments=torn.fragments[1:])]))[0].offset == 700
+    assert read(listed([replace(torn, fragments=tuple(torn.fragments)[1:])]))[0].offset == 700

@@ -23,15 +23,14 @@ _PLAYED = (
     "JOIN format ON format.id = segment.format WHERE camera = (SELECT id FROM camera WHERE uid = ?) "
     "AND start_us < ? AND start_us > ? AND (end_us > ? OR state = 0) ORDER BY start_us"
 )
-#: So many segments beside a time are looked at: the newest may be an empty one, or one that ends before another.
-_BESIDE = 8
+#: Some segments beside a time are looked at: the newest may be an empty one, or one that ends before another.
 _BEFORE = (
     "SELECT id, start_us, end_us, state FROM segment WHERE camera = (SELECT id FROM camera WHERE uid = ?) "
-    f"AND start_us <= ? ORDER BY start_us DESC LIMIT {_BESIDE}"
+    "AND start_us <= ? ORDER BY start_us DESC LIMIT 8"
 )
 _AFTER = (
     "SELECT id, start_us, end_us, state FROM segment WHERE camera = (SELECT id FROM camera WHERE uid = ?) "
-    f"AND start_us > ? ORDER BY start_us LIMIT {_BESIDE}"
+    "AND start_us > ? ORDER BY start_us LIMIT 8"
 )
 
 

@@ -132,12 +132,7 @@ class _Playlist:
             duration_us += fragment_us
         # A drifting camera clock is pulled to ours by some milliseconds a file: here they are.
         duration_us = max(segment.end_us - group_us, 1)
-        if (
-            size
-            and not (self._growing and segment.open)
-            and group_us + duration_us > earliest_us
-            and group_us < end_us
-        ):
+        if size and not (self._growing and segment.open) and group_us + duration_us > earliest_us and group_us < end_us:
             lines.append(f"{self._head(duration_us)}{size}@{offset}{name}")
             return group_us if first_us is None else first_us
         return first_us

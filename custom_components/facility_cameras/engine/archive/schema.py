@@ -57,7 +57,9 @@ CREATE TABLE deletion (
 )
 
 #: What turns an index of this schema into one of the next.
-MIGRATIONS: dict[int, tuple[str, ...]] = {2: (_HOLD, _DUTY, _DUTY_BY_TIME, _META, "DROP INDEX segment_by_time", _SEGMENT_BY_TIME)}
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    2: (_HOLD, _DUTY, _DUTY_BY_TIME, _META, "DROP INDEX segment_by_time", _SEGMENT_BY_TIME)
+}
 
 
 class UnusableIndexError(sqlite3.DatabaseError):
