@@ -24,7 +24,8 @@ import numpy as np
 
 from custom_components.facility_cameras.engine import footage
 from custom_components.facility_cameras.engine.archive.archive import INDEX, Archive
-from custom_components.facility_cameras.engine.archive.index import Index, pack_fragments
+from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
+from custom_components.facility_cameras.engine.archive.index import Index
 from custom_components.facility_cameras.engine.archive.segment_file import SegmentFile
 from custom_components.facility_cameras.engine.playback import Fragment
 
@@ -123,12 +124,16 @@ def _fill(path: Path, days: int, init: bytes, real: bytes) -> None:
             [(number, f"c{number}", f"f/c{number}") for number in range(1, CAMERAS + 1)],
         )
         connection.execute("INSERT INTO format (id, codec, init) VALUES (1, 'h264', ?)", (init,))
+        connection.executemany(
+            "INSERT INTO run (id, camera, uid, segments) VALUES (?, ?, 'run', ?)",
+            [(number, number, days * 1440) for number in range(1, CAMERAS + 1)],
+        )
         connection.execute("CREATE TEMP TABLE kind (id INTEGER PRIMARY KEY, fragments BLOB)")
         connection.executemany("INSERT INTO kind VALUES (?, ?)", [(n, _fragments(n)) for n in range(_KINDS)])
         connection.execute(
             "WITH RECURSIVE minute(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM minute WHERE n < ?) "
             "INSERT INTO segment (camera, run, format, start_us, end_us, bytes, pictures, state, path, sha256, fragments) "
-            "SELECT camera.id, 'run', 1, ? + n * 60000000, ? + (n + 1) * 60000000, 30000000, 1500, 1, ?, randomblob(32), "
+            "SELECT camera.id, camera.id, 1, ? + n * 60000000, ? + (n + 1) * 60000000, 30000000, 1500, 1, ?, randomblob(32), "
             "CASE camera.id WHEN ? THEN ? ELSE kind.fragments END "
             "FROM minute CROSS JOIN camera JOIN kind ON kind.id = (n * 131 + camera.id * 17) % ?",
             (days * 1440 - 1, FIRST_US, FIRST_US, _FILE, _REAL, real, _KINDS),

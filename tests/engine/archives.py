@@ -7,7 +7,8 @@ from pathlib import Path
 import sqlite3
 
 from custom_components.facility_cameras.engine.archive.archive import INDEX, Archive
-from custom_components.facility_cameras.engine.archive.index import Closing, Index, pack_fragments
+from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
+from custom_components.facility_cameras.engine.archive.index import Closing, Index
 from custom_components.facility_cameras.engine.archive.recording import Recording
 from custom_components.facility_cameras.engine.fmp4 import Fragment as BuiltFragment, Fragmenter, box, identity_box
 from custom_components.facility_cameras.engine.media import Sample

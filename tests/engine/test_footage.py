@@ -12,7 +12,8 @@ import pytest
 
 from custom_components.facility_cameras.engine import footage
 from custom_components.facility_cameras.engine.archive.archive import Archive
-from custom_components.facility_cameras.engine.archive.index import Closing, Index, pack_fragments
+from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
+from custom_components.facility_cameras.engine.archive.index import Closing, Index
 from custom_components.facility_cameras.engine.archive.segment_file import SegmentFile
 from custom_components.facility_cameras.engine.playback import Fragment
 from tests.engine.archives import IDENTITY, INIT, NOW_US

@@ -5,7 +5,8 @@ import sqlite3
 
 from .api import Nearest, Segment, Span
 from .archive.archive import Archive
-from .archive.index import LONGEST_US, OPEN, Row, read_fragments
+from .archive.fragments import read_fragments
+from .archive.index import LONGEST_US, OPEN, Row
 from .archive.segment_file import SegmentFile
 from .playback import PlaySegment, playlist
 

@@ -24,6 +24,8 @@ LINE_BYTES = 64 << 10
 
 def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
     """Put these entries on the disk, all in one write. Raises OSError."""
+    if not entries:
+        return
     lines = b"".join(orjson.dumps({"at": at_us, **entry}) + b"\n" for entry in entries)
     folder = make_folder(root, FOLDER)
     path = folder / f"{datetime.fromtimestamp(at_us / 1e6, UTC):%Y-%m}.jsonl"

@@ -3,6 +3,7 @@
 Promise I2: every frame up to the last finished fragment stays playable, in the file and in the index.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import hashlib
 import os
@@ -12,7 +13,9 @@ import struct
 from ..clock import NTP_EPOCH
 from ..media import VIDEO_CLOCK
 from ..playback import Fragment
-from .index import CLOSED_AFTER_CRASH, Closing, Index, Row, pack_fragments
+from . import deletions, journal
+from .fragments import pack_fragments
+from .index import CLOSED_AFTER_CRASH, Closing, Index, Row
 from .segment_file import sync_folder
 
 
@@ -89,11 +92,11 @@ def close_after_crash(index: Index, root: Path, row: Row, now_us: int) -> None:
     try:
         found = read_fragments(path, row.init_bytes)
     except FileNotFoundError:
-        index.remove([row], "lost: the file was not there after a crash", now_us)
+        lose(index, root, [row], now_us)
         return
     if not found.fragments and _is_empty(path):
         path.unlink()
-        index.remove([row], "empty: nothing was written before a crash", now_us)
+        lose(index, root, [row], now_us, deletions.EMPTY)
         return
     with path.open("r+b") as file:
         if found.fragments:
@@ -117,3 +120,12 @@ def close_after_crash(index: Index, root: Path, row: Row, now_us: int) -> None:
         ),
         CLOSED_AFTER_CRASH,
     )
+
+
+def lose(index: Index, root: Path, rows: Sequence[Row], now_us: int, reason: str = deletions.LOST) -> None:
+    """The files of these rows are gone, and not by our hand: a gap with a reason, in the journal and in the index.
+    Raises OSError and sqlite3.Error.
+    """
+    # The journal first (promise I3): if the engine ends here, the next one finds the rows without files again.
+    journal.append(root, now_us, deletions.entries(deletions.of_rows(rows, reason, now_us)))
+    index.remove(rows, reason, now_us)
