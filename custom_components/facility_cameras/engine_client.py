@@ -18,6 +18,8 @@ from .engine.api import (
     Event,
     FacilityConfig,
     FacilityState,
+    Gaps,
+    Nearest,
     ProbeRequest,
     ProbeResult,
     RestreamRequest,
@@ -132,6 +134,14 @@ class EngineClient:
         """Footage between two times, joined where it has no gap."""
         answer = await self._json("GET", f"/v1/cameras/{camera_id}/spans", start=start, end=end)
         return cast("list[Span]", answer["spans"])
+
+    async def nearest(self, camera_id: str, at: int) -> Nearest:
+        """Where the footage nearest to a time is."""
+        return cast("Nearest", await self._json("GET", f"/v1/cameras/{camera_id}/nearest", at=at))
+
+    async def gaps(self, camera_id: str, start: int, end: int) -> Gaps:
+        """What was to be recorded between two times and is not there, and why."""
+        return cast("Gaps", await self._json("GET", f"/v1/cameras/{camera_id}/gaps", start=start, end=end))
 
     async def segments(self, camera_id: str, start: int, end: int) -> list[Segment]:
         """Files of footage that overlap the time, oldest first."""

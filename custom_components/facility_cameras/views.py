@@ -16,12 +16,12 @@ from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.http import HomeAssistantView
-from homeassistant.util import dt as dt_util
 
 from .const import CONF_ARCHIVE, DOMAIN
 from .coordinator import cameras_of
 from .engine.api import Segment
 from .engine_client import EngineError
+from .footage_time import async_zone, local
 from .hub import HUB, Hub
 from .playback import Playback
 
@@ -176,11 +176,11 @@ class DownloadView(_View):
             segment = await self.hub.client.segment(camera_id, int(segment_id))
         except EngineError as error:
             return web.Response(status=error.status)
-        begun = dt_util.as_local(dt_util.utc_from_timestamp(segment["start"] / 1_000_000))
+        begun = local(await async_zone(entry), segment["start"])
         camera = "".join(
             sign if sign.isascii() and sign.isalnum() else "_" for sign in cameras_of(entry)[camera_id].title
         )
-        return await self._file(segment, entry.entry_id, name=f"{camera}_{begun:%Y%m%d_%H%M%S}.mp4")
+        return await self._file(segment, entry.entry_id, name=f"{camera}_{begun:%Y%m%d_%H%M%S%z}.mp4")
 
 
 class PictureView(_View):

@@ -201,6 +201,27 @@ class Nearest(TypedDict):
     after: int | None
 
 
+class Gap(TypedDict):
+    """What was to be recorded and is not there, with the reason and, where one is known, its cause."""
+
+    start: int
+    end: int
+    reason: str
+    cause: str
+
+
+class Gaps(TypedDict):
+    """GET /v1/cameras/{id}/gaps: `wanted_s` of the time was to be recorded, `footage_s` of it is there, known up to
+    `until`; `more` says that there are gaps after those listed.
+    """
+
+    gaps: list[Gap]
+    wanted_s: float
+    footage_s: float
+    until: int
+    more: bool
+
+
 class Segment(TypedDict):
     """One file. `bytes` is what can be read now; `path` is absolute; `open` while it is still written."""
 

@@ -1,0 +1,192 @@
+"""Footage of days ago is found in the media browser by day, hour and searched time, in the facility's own zone."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from http import HTTPStatus
+import re
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from homeassistant.components.media_player.browse_media import SearchMediaQuery
+from homeassistant.components.media_player.errors import BrowseError
+from homeassistant.components.media_source import async_browse_media, async_resolve_media
+from homeassistant.components.media_source.helper import async_search_media
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
+
+from tests.hub.past import put_footage
+from tests.hub.stage import Simulator, camera_id, hub_of
+
+type Make = Callable[..., MockConfigEntry]
+SOURCE = "media-source://facility_cameras"
+SAIGON = ZoneInfo("Asia/Ho_Chi_Minh")
+#: Midnight three days ago, as the facility's clocks showed it.
+DAY = datetime.now(SAIGON).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
+
+
+def at(hour: int, minute: int = 0, second: int = 0, days: int = 0) -> datetime:
+    return DAY + timedelta(days=days, hours=hour, minutes=minute, seconds=second)
+
+
+@pytest.fixture
+async def past(home: HomeAssistant, simulator: Simulator, make_facility: Make) -> AsyncIterator[MockConfigEntry]:
+    """A facility in Viet Nam on a hub whose clock shows Pacific time. Nothing of today: recording is off."""
+    entry = make_facility(
+        "Trạm 1", {"Gate": simulator.cameras["Gate"], "Lobby": simulator.cameras["Lobby"]}, record=False
+    )
+    home.config_entries.async_update_entry(entry, data={**entry.data, "time_zone": "Asia/Ho_Chi_Minh"})
+
+    def put() -> None:
+        put_footage(entry, "Gate", (at(14, 0), at(14, 5)), (at(14, 12), at(14, 20)), (at(23, 55), at(24, 5)))
+        put_footage(entry, "Gate", (at(9, 0, days=-3), at(9, 5, days=-3)))
+        put_footage(entry, "Lobby", (at(14, 0), at(14, 3)), codec="h265")
+
+    await home.async_add_executor_job(put)
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    assert await hub_of(home).async_ready(20)
+    yield entry
+
+
+def path_of(entry: MockConfigEntry, title: str) -> str:
+    return f"{SOURCE}/{entry.entry_id}/{camera_id(entry, title)}"
+
+
+async def test_days_hours_and_gaps(home: HomeAssistant, past: MockConfigEntry) -> None:
+    camera = await async_browse_media(home, path_of(past, "Gate"))
+    assert camera.title == "Gate (Asia/Ho_Chi_Minh)"
+    days = list(camera.children or [])
+    first, last = at(0, days=-2), at(0, days=-1)
+    assert [item.title.partition(",")[0] for item in days] == [
+        f"{at(24):%d/%m/%Y}",
+        f"{at(0):%d/%m/%Y}",
+        f"No footage {first:%d/%m/%Y} – {last:%d/%m/%Y}",
+        f"{at(0, days=-3):%d/%m/%Y}",
+    ]
+    assert [item.can_play for item in days] == [True, True, False, True]
+
+    day = await async_browse_media(home, days[1].media_content_id)
+    assert day.title.endswith("(Asia/Ho_Chi_Minh)")
+    assert [item.title for item in day.children or []] == [
+        "No footage 00:00 – 14:00",
+        "14:00 – 15:00",
+        "No footage 14:05 – 14:12",
+        "No footage 14:20 – 23:55",
+        "23:00 – 00:00",
+    ]
+    hour = await async_browse_media(home, (day.children or [])[1].media_content_id)
+    titles = [item.title for item in hour.children or []]
+    assert titles[:4] == [
+        "14:00:00 – 14:05:00",
+        "No footage 14:05 – 14:12",
+        "14:12:00 – 14:20:00",
+        "No footage 14:20 – 15:00",
+    ]
+    assert [title.partition(" ")[0] for title in titles[4:]] == [
+        f"14:{minute:02}:00" for minute in (*range(5), *range(12, 20))
+    ]
+    lobby = await async_browse_media(home, f"{path_of(past, 'Lobby')}/day/{DAY:%Y-%m-%d}")
+    assert [item.title for item in lobby.children or []] == [
+        "14:00 – 15:00 · H.265",
+        "No footage 14:03 – 00:00",
+    ]
+
+
+async def find(home: HomeAssistant, item: str, text: str) -> list[Any]:
+    return list((await async_search_media(home, item, SearchMediaQuery(search_query=text))).result)
+
+
+async def begins(home: HomeAssistant, client: Any, item: str) -> tuple[datetime, str]:
+    """When the first picture of an item is of, and its playlist."""
+    media = await async_resolve_media(home, item, None)
+    answer = await client.get(media.url)
+    assert answer.status == HTTPStatus.OK
+    text = await answer.text()
+    found = re.search(r"^#EXT-X-PROGRAM-DATE-TIME:(.*)$", text, re.MULTILINE)
+    assert found
+    late = re.search(r"^#EXT-X-START:TIME-OFFSET=([\d.]+)", text, re.MULTILINE)
+    return datetime.fromisoformat(found[1]) + timedelta(seconds=float(late[1]) if late else 0), text
+
+
+async def test_a_time_is_searched_for(
+    home: HomeAssistant, past: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    client = await hass_client_no_auth()
+    gate, lobby = await find(home, SOURCE, f"{DAY:%d/%m} 14:02:30")
+    assert gate.title == f"Trạm 1 · Gate: 14:02:30 {DAY:%d/%m/%Y}"
+    assert lobby.title == f"Trạm 1 · Lobby: 14:02:30 {DAY:%d/%m/%Y} · H.265"
+    assert (await begins(home, client, gate.media_content_id))[0] == at(14, 2, 30)
+    (gate,) = await find(home, path_of(past, "Gate"), f"{DAY:%Y-%m-%d} 14:02")
+    assert (await begins(home, client, gate.media_content_id))[0] == at(14, 2)
+    # Below a day, a time is that day's.
+    (gate,) = await find(home, f"{path_of(past, 'Gate')}/day/{DAY:%Y-%m-%d}", "14h03")
+    assert (await begins(home, client, gate.media_content_id))[0] == at(14, 3)
+    with pytest.raises(BrowseError, match="23/11 14:30"):
+        await find(home, SOURCE, "where is the gate")
+
+
+async def test_a_time_without_footage_finds_the_nearest(
+    home: HomeAssistant, past: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    client = await hass_client_no_auth()
+    gate = path_of(past, "Gate")
+    for asked, played in (
+        (at(14, 10), at(14, 12)),
+        (at(14, 6), at(14, 4)),  # the last minute before
+        (at(8, 0, days=-9), at(9, 0, days=-3)),
+        (datetime.now(SAIGON), at(24, 4)),
+    ):
+        (found,) = await find(home, gate, f"{asked:%Y-%m-%d %H:%M}")
+        assert "no footage at" in found.title
+        assert f"plays from {played:%H:%M:%S %d/%m/%Y}" in found.title
+        assert (await begins(home, client, found.media_content_id))[0] == played
+        # The same where a gap is opened as if it could be played, and for a time without length.
+        seconds = int(asked.timestamp())
+        for end in (seconds, seconds + 60):
+            assert (await begins(home, client, f"{gate}/{seconds}-{end}"))[0] == played
+    # Edges: 1 ms before a file begins is told in seconds here, so: the second before it, and the last second of one.
+    start, end = int(at(14, 12).timestamp()), int(at(14, 20).timestamp())
+    for first, last, played in ((start - 1, start + 5, at(14, 12)), (end - 1, end + 5, at(14, 19, 59))):
+        assert (await begins(home, client, f"{gate}/{first}-{last}"))[0] == played
+
+
+async def test_a_span_over_a_gap_plays_both_sides(
+    home: HomeAssistant, past: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    client = await hass_client_no_auth()
+    start, end = int(at(14, 3).timestamp()), int(at(14, 14).timestamp())
+    _, text = await begins(home, client, f"{path_of(past, 'Gate')}/{start}-{end}")
+    assert text.count("#EXT-X-DISCONTINUITY") == 1
+    assert sum(float(duration) for duration in re.findall(r"#EXTINF:([\d.]+),", text)) == 4 * 60
+    for segment in set(re.findall(r"segment-\d+\.mp4", text)):
+        media = await async_resolve_media(home, f"{path_of(past, 'Gate')}/{start}-{end}", None)
+        answer = await client.get(media.url.replace("playlist.m3u8", segment))
+        assert answer.status == HTTPStatus.OK, segment
+
+
+async def test_who_may_not_see_a_camera_does_not_find_it(
+    home: HomeAssistant, past: MockConfigEntry, hass_read_only_user: MockUser, hass_ws_client: WebSocketGenerator
+) -> None:
+    hass_read_only_user.mock_policy({"entities": {"entity_ids": {"camera.another": True}}})
+    refresh = await home.auth.async_create_refresh_token(hass_read_only_user, "http://client")
+    websocket = await hass_ws_client(home, home.auth.async_create_access_token(refresh))
+    for item, allowed in ((SOURCE, True), (f"{SOURCE}/{past.entry_id}", False), (path_of(past, "Gate"), False)):
+        await websocket.send_json_auto_id(
+            {"type": "media_source/search_media", "media_content_id": item, "search_query": f"{DAY:%d/%m} 14:02"}
+        )
+        answer = await websocket.receive_json()
+        assert answer["success"] is allowed, item
+        assert not allowed or answer["result"] == {"result": []}
+
+
+async def test_a_file_is_named_in_the_facilitys_zone(
+    home: HomeAssistant, past: MockConfigEntry, hass_client: ClientSessionGenerator
+) -> None:
+    client = await hass_client()
+    start = int(at(14, 12).timestamp())
+    item = await async_browse_media(home, f"{path_of(past, 'Gate')}/{start}-{start + 60}")
+    media = await async_resolve_media(home, (item.children or [])[0].media_content_id, None)
+    answer = await client.get(media.url)
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="Gate_{DAY:%Y%m%d}_141200+0700.mp4"'
