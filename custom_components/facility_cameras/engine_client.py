@@ -24,6 +24,7 @@ from .engine.api import (
     ProbeResult,
     RestreamRequest,
     Segment,
+    Size,
     Span,
 )
 
@@ -138,6 +139,10 @@ class EngineClient:
     async def nearest(self, camera_id: str, at: int) -> Nearest:
         """Where the footage nearest to a time is."""
         return cast("Nearest", await self._json("GET", f"/v1/cameras/{camera_id}/nearest", at=at))
+
+    async def size(self, camera_id: str, start: int, end: int) -> Size:
+        """How much footage there is between two times."""
+        return cast("Size", await self._json("GET", f"/v1/cameras/{camera_id}/size", start=start, end=end))
 
     async def gaps(self, camera_id: str, start: int, end: int) -> Gaps:
         """What was to be recorded between two times and is not there, and why."""

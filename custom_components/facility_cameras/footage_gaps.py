@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from . import wording
-from .engine.api import Gap as Reason, Span
+from .engine.api import Gap as Reason, Gaps, Span
 from .engine_client import EngineError
 from .footage_time import US, Interval
 from .hub import HUB
@@ -39,13 +39,14 @@ async def async_gaps(hass: HomeAssistant, camera_id: str, interval: Interval, sp
     found = _holes(spans, start, end)
     if not found:
         return []
-    reasons = await _async_reasons(hass, camera_id, found[0][0], found[-1][1])
+    reasons = (await async_known(hass, camera_id, found[0][0], found[-1][1]))["gaps"]
     return [Gap(begin, until, _words(hass, reasons, begin, until)) for begin, until in found]
 
 
 async def async_gap_at(hass: HomeAssistant, camera_id: str, at: int) -> Gap:
     """Why there is no footage of a moment (UTC microseconds). Raises EngineError."""
-    return Gap(at, at + 1, _words(hass, await _async_reasons(hass, camera_id, at, at + 1), at, at + 1))
+    reasons = (await async_known(hass, camera_id, at, at + 1))["gaps"]
+    return Gap(at, at + 1, _words(hass, reasons, at, at + 1))
 
 
 def _holes(spans: Sequence[Span], start: int, end: int) -> list[tuple[int, int]]:
@@ -61,13 +62,14 @@ def _holes(spans: Sequence[Span], start: int, end: int) -> list[tuple[int, int]]
     return found
 
 
-async def _async_reasons(hass: HomeAssistant, camera_id: str, start: int, end: int) -> list[Reason]:
+async def async_known(hass: HomeAssistant, camera_id: str, start: int, end: int) -> Gaps:
+    """What was to be recorded in [start, end) (UTC microseconds) and is not there. Raises EngineError."""
     try:
-        return (await hass.data[HUB].client.gaps(camera_id, start, end))["gaps"]
+        return await hass.data[HUB].client.gaps(camera_id, start, end)
     except EngineError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
-        return []
+        return {"gaps": [], "wanted_s": 0.0, "footage_s": 0.0, "until": end, "more": False}
 
 
 def _words(hass: HomeAssistant, reasons: Sequence[Reason], start: int, end: int) -> tuple[str, ...]:

@@ -255,6 +255,26 @@ def test_codecs_are_told_apart(shelf: Shelf) -> None:
     ]
 
 
+def test_the_size_of_footage(shelf: Shelf) -> None:
+    camera = camera_of(shelf)
+    assert footage.size(shelf.archive, camera, 0, 1 << 62) == {"bytes": 0, "files": 0}
+    for number in range(3):
+        shelf.closed(camera, NOW_US + number * 60 * SECOND, [2 * SECOND] * 30)
+    shelf.writing(camera, NOW_US + 180 * SECOND, [2 * SECOND] * 5)
+    writing = 5 * 1000 + len(INIT + IDENTITY)
+    try:
+        assert footage.size(shelf.archive, camera, 0, 1 << 62) == {"bytes": 90_000 + writing, "files": 4}
+        # Whole files, of a time that is half open.
+        whole = NOW_US + 60 * SECOND, NOW_US + 120 * SECOND
+        assert footage.size(shelf.archive, camera, *whole) == {"bytes": 30_000, "files": 1}
+        assert footage.size(shelf.archive, camera, whole[0] - 1, whole[1] + 1) == {"bytes": 90_000, "files": 3}
+    finally:
+        shelf.finish()
+    for number in range(3_000):
+        shelf.closed(camera, NOW_US + (number + 10) * 60 * SECOND, [60 * SECOND])
+    assert footage.size(shelf.archive, camera, NOW_US + 600 * SECOND, 1 << 62) == {"bytes": 3_000_000, "files": 3_000}
+
+
 def test_a_timeline_is_answered_from_one_index(shelf: Shelf) -> None:
     """Else each segment of a day is a page somewhere in the file: a slow disk takes seconds for them."""
     plan = shelf.index.query(f"EXPLAIN QUERY PLAN {footage._SPANS}", "camera", 2, 1, 1)

@@ -201,6 +201,13 @@ class Nearest(TypedDict):
     after: int | None
 
 
+class Size(TypedDict):
+    """GET /v1/cameras/{id}/size: how much footage there is of a time, in whole files."""
+
+    bytes: int
+    files: int
+
+
 class Gap(TypedDict):
     """What was to be recorded and is not there, with the reason and, where one is known, its cause."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 import sqlite3
 
-from .api import Nearest, Segment, Span
+from .api import Nearest, Segment, Size, Span
 from .archive.archive import Archive
 from .archive.fragments import read_fragments
 from .archive.index import LONGEST_US, OPEN, Row
@@ -23,6 +23,10 @@ _PLAYED = (
     "SELECT segment.id, format, start_us, end_us, state, length(init), fragments FROM segment "
     "JOIN format ON format.id = segment.format WHERE camera = (SELECT id FROM camera WHERE uid = ?) "
     "AND start_us < ? AND start_us > ? AND (end_us > ? OR state = 0) ORDER BY start_us"
+)
+_SIZES = (
+    "SELECT id, start_us, bytes FROM segment WHERE camera = (SELECT id FROM camera WHERE uid = ?) "
+    "AND start_us < ? AND start_us > ? AND (end_us > ? OR state = 0) ORDER BY start_us LIMIT 1440"
 )
 #: Some segments beside a time are looked at: the newest may be an empty one, or one that ends before another.
 _BEFORE = (
@@ -63,6 +67,27 @@ def nearest(archive: Archive, camera: str, at_us: int) -> Nearest:
         return {"before": at_us, "after": at_us}
     after = min((begin for begin, _end, _ in _pieces(archive, _AFTER, camera, at_us)), default=None)
     return {"before": before, "after": after}
+
+
+def size(archive: Archive, camera: str, start_us: int, end_us: int) -> Size:
+    """Bytes and number of the files of a camera that overlap [start_us, end_us), each as a whole."""
+    index = archive.index
+    found: Size = {"bytes": 0, "files": 0}
+    if index is None:
+        return found
+    writing = dict(archive.open_files)
+    after_us = start_us - LONGEST_US
+    try:
+        # Step by step: these rows lie all over the index, and who records must not wait for all of them.
+        while rows := index.query(_SIZES, camera, end_us, after_us, start_us):
+            for number, _start_us, closed in rows:
+                file = writing.get(number)
+                found["bytes"] += closed if file is None else file.bytes
+                found["files"] += 1
+            after_us = rows[-1][1]
+    except sqlite3.Error:
+        return {"bytes": 0, "files": 0}
+    return found
 
 
 def segments(archive: Archive, camera: str, start_us: int, end_us: int) -> list[Segment]:

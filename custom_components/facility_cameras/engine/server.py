@@ -114,6 +114,7 @@ class Server:
                 web.get(f"{camera}/still", self._get_still),
                 web.get(f"{camera}/spans", self._get_spans),
                 web.get(f"{camera}/nearest", self._get_nearest),
+                web.get(f"{camera}/size", self._get_size),
                 web.get(f"{camera}/segments", self._get_segments),
                 web.get(f"{camera}/playlist", self._get_playlist),
                 web.get(camera + "/segments/{number:\\d{1,15}}", self._get_segment),
@@ -277,6 +278,10 @@ class Server:
         archive = self._archive(request)
         at = _number(request, "at", 0, 1 << 62) or 0
         return _json(await asyncio.to_thread(footage.nearest, archive, request.match_info["camera"], at))
+
+    async def _get_size(self, request: web.Request) -> web.Response:
+        archive = self._archive(request)
+        return _json(await asyncio.to_thread(footage.size, archive, *self._span(request)))
 
     async def _get_segments(self, request: web.Request) -> web.Response:
         archive = self._archive(request)
