@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, replace
+import io
 from itertools import pairwise
 from pathlib import Path
 import re
@@ -26,6 +27,7 @@ def segment(
     *,
     keys: str = "",
     format_id: int = 1,
+    run: int = 1,
     still_open: bool = False,
 ) -> PlaySegment:
     """A file of fragments of 1,000 bytes; `keys` has a k for each that begins with a key picture, all if empty."""
@@ -35,7 +37,7 @@ def segment(
     )
     start_us = START + round(start_s * SECOND)
     end_us = start_us + sum(fragment.duration_us for fragment in fragments)
-    return PlaySegment(number, format_id, start_us, end_us, still_open, 700, fragments)
+    return PlaySegment(number, run, format_id, start_us, end_us, still_open, 700, fragments)
 
 
 @dataclass
@@ -191,21 +193,25 @@ FRAGMENTS = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(
     files=st.lists(
-        st.tuples(FRAGMENTS, st.sampled_from([0, 0, 0, 1, SECOND, 3600 * SECOND]), st.integers(1, 2)),
+        st.tuples(
+            FRAGMENTS, st.sampled_from([0, 0, 0, 1, SECOND, 3600 * SECOND]), st.integers(1, 2), st.integers(1, 2)
+        ),
         min_size=1,
         max_size=8,
     ),
     still_open=st.booleans(),
     window=st.tuples(st.integers(0, 2000), st.integers(1, 20_000)),
 )
-def test_any_footage(files: list[tuple[list[Fragment], int, int]], still_open: bool, window: tuple[int, int]) -> None:
+def test_any_footage(
+    files: list[tuple[list[Fragment], int, int, int]], still_open: bool, window: tuple[int, int]
+) -> None:
     segments: list[PlaySegment] = []
     at = START
-    for number, (fragments, hole_us, format_id) in enumerate(files):
+    for number, (fragments, hole_us, format_id, run) in enumerate(files):
         at += hole_us
         end = at + sum(fragment.duration_us for fragment in fragments)
         is_open = still_open and number == len(files) - 1
-        segments.append(PlaySegment(number, format_id, at, end, is_open, 500 + number, fragments))
+        segments.append(PlaySegment(number, run, format_id, at, end, is_open, 500 + number, fragments))
         at = end
     start_us = START + window[0] * SECOND
     text = playlist(segments, start_us, start_us + window[1] * SECOND)
@@ -233,7 +239,8 @@ def test_any_footage(files: list[tuple[list[Fragment], int, int]], still_open: b
             assert not piece.discontinuity
         elif before is not None:
             old = segments[int(before.uri.removeprefix("segment-").removesuffix(".mp4"))]
-            assert piece.discontinuity == (old.end_us != file.start_us or old.format_id != file.format_id)
+            same = old.end_us == file.start_us and old.format_id == file.format_id and old.run == file.run
+            assert piece.discontinuity is not same
             assert piece.time is not None
         begins = file.start_us + sum(fragment.duration_us for fragment in fragments[:first])
         assert begins < start_us + window[1] * SECOND
@@ -249,7 +256,7 @@ def test_any_footage(files: list[tuple[list[Fragment], int, int]], still_open: b
 
 
 def record(
-    clip: Clip, number: int, format_id: int, start_us: int, groups: slice, maker: fmp4.Fragmenter
+    clip: Clip, number: int, format_id: int, start_us: int, groups: slice, maker: fmp4.Fragmenter, run: int = 1
 ) -> tuple[PlaySegment, bytes]:
     """A file of some of the clip's groups of pictures, as the recorder writes it."""
     starts = [index for index, sample in enumerate(clip.samples) if sample.key]
@@ -262,7 +269,7 @@ def record(
         file += b"".join(made.parts)
         fragments.append(Fragment(made.size, (made.end - made.first) * SECOND // 90_000, made.key))
     end_us = start_us + sum(fragment.duration_us for fragment in fragments)
-    return PlaySegment(number, format_id, start_us, end_us, False, init_bytes, fragments), file
+    return PlaySegment(number, run, format_id, start_us, end_us, False, init_bytes, fragments), file
 
 
 async def test_a_player_plays_across_files(tmp_path: Path) -> None:
@@ -301,6 +308,49 @@ async def test_a_player_plays_across_files(tmp_path: Path) -> None:
         assert await asyncio.to_thread(play, "h265") == list(range(100))
     finally:
         await http.close()
+
+
+def decoded(pieces: list[Piece], files: dict[str, bytes]) -> list[list[int]]:
+    """The pictures a player shows, by their numbers, one list for each part without a discontinuity.
+
+    As players do it, each part is a stream of its own: its init segment and all of its media segments.
+    """
+    parts: list[bytes] = []
+    for piece in pieces:
+        if piece.discontinuity or not parts:
+            parts.append(files[piece.init])
+        parts[-1] += files[piece.uri][piece.offset : piece.offset + piece.length]
+    shown = []
+    for part in parts:
+        with av.open(io.BytesIO(part), "r") as container:
+            frames = list(container.decode(video=0))
+        times = [frame.pts for frame in frames if frame.pts is not None]
+        assert times == sorted(set(times)), "time goes on inside a part"
+        shown.append([number_of(frame) for frame in frames])
+    return shown
+
+
+def test_every_picture_plays_across_runs_sizes_codecs_and_clock_steps() -> None:
+    small = make_clip(frames=100, gop=25, b_frames=2)
+    large = make_clip(frames=100, gop=25, size=(640, 360))
+    other = make_clip("h265", frames=100, gop=50)
+    run, next_run = fmp4.Fragmenter(), fmp4.Fragmenter()
+    made = [record(small, 1, 1, START, slice(2), run)]
+    made.append(record(small, 2, 1, made[-1][0].end_us, slice(2, 4), run))
+    # The session broke off, the next one's first picture is where the last one's footage ended.
+    made.append(record(small, 3, 1, made[-1][0].end_us, slice(4), next_run, 2))
+    # The same session changes the size of its picture, then the codec.
+    made.append(record(large, 4, 2, made[-1][0].end_us, slice(4), next_run, 2))
+    made.append(record(other, 5, 3, made[-1][0].end_us, slice(2), next_run, 2))
+    # Our clock is set back by ten seconds, which ends the run.
+    made.append(record(other, 6, 3, START + 2 * SECOND, slice(2), fmp4.Fragmenter(), 3))
+    files = {f"segment-{segment.id}.mp4": data for segment, data in made}
+    files |= {
+        f"init-{number}.mp4": fmp4.init_segment(clip.stream) for number, clip in enumerate((small, large, other), 1)
+    }
+    pieces = read(listed(sorted((segment for segment, _ in made), key=lambda segment: segment.start_us)))
+    whole = list(range(100))
+    assert decoded(pieces, files) == [whole, whole, whole, whole, whole]
 
 
 def test_a_missing_key_at_the_beginning_of_a_file_still_plays_from_it() -> None:

@@ -20,7 +20,7 @@ _SPANS = (
     "AND (end_us > ? OR state = 0) ORDER BY start_us"
 )
 _PLAYED = (
-    "SELECT segment.id, format, start_us, end_us, state, length(init), fragments FROM segment "
+    "SELECT segment.id, run, format, start_us, end_us, state, length(init), fragments FROM segment "
     "JOIN format ON format.id = segment.format WHERE camera = (SELECT id FROM camera WHERE uid = ?) "
     "AND start_us < ? AND start_us > ? AND (end_us > ? OR state = 0) ORDER BY start_us"
 )
@@ -128,16 +128,16 @@ def media_playlist(archive: Archive, camera: str, start_us: int, end_us: int) ->
     except sqlite3.Error:
         return None
     found = []
-    for number, format_id, begin, end, state, init_bytes, packed in rows:
+    for number, run, format_id, begin, end, state, init_bytes, packed in rows:
         file = (before.get(number) or archive.open_files.get(number)) if state == OPEN else None
         if file is None:
             if end > start_us and packed:
-                found.append(PlaySegment(number, format_id, begin, end, False, init_bytes, read_fragments(packed)))
+                found.append(PlaySegment(number, run, format_id, begin, end, False, init_bytes, read_fragments(packed)))
         else:
             # Also one that was only just begun: it tells that the playlist still grows.
             fragments = tuple(file.fragments)
             end = begin + sum(fragment.duration_us for fragment in fragments)
-            found.append(PlaySegment(number, format_id, begin, end, True, init_bytes, fragments))
+            found.append(PlaySegment(number, run, format_id, begin, end, True, init_bytes, fragments))
     return playlist(found, start_us, end_us)
 
 

@@ -34,9 +34,11 @@ class PlaySegment:
     """One file of footage as the index knows it: `init_bytes` of ftyp + moov, then its finished fragments in a row.
 
     Times are UTC microseconds. `open`: it is still being written. `fragments` (bytes, duration, key) are read once.
+    Decode times go on within a `run`.
     """
 
     id: int
+    run: int
     format_id: int
     start_us: int
     end_us: int
@@ -163,7 +165,7 @@ def _opening(segment: PlaySegment, before: PlaySegment | None, group_us: int) ->
     """What stands before the first group of a file."""
     lines = []
     new_format = before is None or before.format_id != segment.format_id
-    if before is not None and (new_format or before.end_us != segment.start_us):
+    if before is not None and (new_format or before.run != segment.run or before.end_us != segment.start_us):
         lines.append("#EXT-X-DISCONTINUITY")
     if new_format:
         lines.append(f'#EXT-X-MAP:URI="init-{segment.format_id}.mp4"')
