@@ -142,19 +142,27 @@ class FootageItems:
 
 
 def directory(
-    identifier: str | None, title: str, children: list[BrowseMediaSource] | None = None, *, play: bool = False
+    identifier: str | None,
+    title: str,
+    children: list[BrowseMediaSource] | None = None,
+    *,
+    play: bool = False,
+    tiles: bool = False,
 ) -> BrowseMediaSource:
-    """Something to open, which may be played as a whole."""
+    """Something to open, which may be played as a whole. What is in it is a list: the frontend cuts the titles of tiles,
+    and a gap is nothing but its title. `tiles`: short names, side by side.
+    """
     item = BrowseMediaSource(
         domain=DOMAIN,
         identifier=identifier,
-        media_class=MediaClass.VIDEO if play else MediaClass.DIRECTORY,
+        media_class=MediaClass.DIRECTORY if tiles else MediaClass.VIDEO,
         media_content_type=MediaType.VIDEO if play else "",
         title=title,
         can_play=play,
         can_expand=True,
         can_search=True,
-        children_media_class=MediaClass.VIDEO if play else MediaClass.DIRECTORY,
+        # The frontend knows lists with pictures of music alone.
+        children_media_class=MediaClass.DIRECTORY if tiles else MediaClass.MUSIC,
     )
     item.children = children
     return item

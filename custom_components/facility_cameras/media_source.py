@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from homeassistant.auth.models import User
 from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.components.media_player.browse_media import SearchMedia, SearchMediaQuery
+from homeassistant.components.media_player.const import MediaClass
 from homeassistant.components.media_player.errors import BrowseError
 from homeassistant.components.media_source import (
     BrowseMediaSource,
@@ -126,7 +127,9 @@ class FootageSource(MediaSource):
             raise BrowseError(wording.words(self.hass, "engine_away.message", "exceptions")) from error
 
     def _root(self) -> BrowseMediaSource:
-        return directory(None, self.name, [self._facility_item(entry) for entry in self._facilities()])
+        item = directory(None, self.name, [self._facility_item(entry) for entry in self._facilities()])
+        item.media_class = MediaClass.DIRECTORY
+        return item
 
     def _facilities(self) -> list[ConfigEntry]:
         """Those of which who asks may see a camera, in the order of their names."""
@@ -141,7 +144,7 @@ class FootageSource(MediaSource):
                 for camera_id, camera in cameras_of(entry).items()
                 if self._may_see(camera_id)
             ]
-        return directory(entry.entry_id, entry.title, children)
+        return directory(entry.entry_id, entry.title, children, tiles=True)
 
     async def _days(self, camera: ConfigSubentry, zone: tzinfo) -> set[date]:
         """Days that have footage."""

@@ -1,9 +1,10 @@
 """Footage of days ago, as an engine that ran then would have left it: put into the archive before the engine starts."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 import hashlib
 import io
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import av
 import numpy as np
@@ -14,6 +15,15 @@ from custom_components.facility_cameras.engine.archive.fragments import pack_fra
 from custom_components.facility_cameras.engine.archive.index import Closing, Index
 from custom_components.facility_cameras.engine.playback import Fragment
 from tests.hub.stage import camera_id
+
+SAIGON = ZoneInfo("Asia/Ho_Chi_Minh")
+#: Midnight three days ago, as the facility's clocks showed it.
+DAY = datetime.now(SAIGON).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
+
+
+def at(hour: int, minute: int = 0, second: int = 0, days: int = 0) -> datetime:
+    return DAY + timedelta(days=days, hours=hour, minutes=minute, seconds=second)
+
 
 #: Each file lasts so long, seconds.
 FILE_S = 60

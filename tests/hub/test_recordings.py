@@ -10,10 +10,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.facility_cameras.const import DOMAIN
+from tests.hub.past import DAY, at
 from tests.hub.stage import camera_id, entity_id
-from tests.hub.test_footage_found import DAY, at, past
-
-__all__ = ["past"]
 
 
 async def ask(home: HomeAssistant, context: Context | None = None, **data: Any) -> list[Any]:
