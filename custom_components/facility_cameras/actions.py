@@ -56,7 +56,7 @@ async def _async_set_recording(call: ServiceCall) -> None:
 
     A facility's device stands for all its cameras.
     """
-    cameras = cameras_called(call.hass, call)
+    cameras = cameras_of_call(call)
     if not cameras:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
     for camera_id in cameras:
@@ -115,8 +115,9 @@ def _write(folder: Path, name: str, jpeg: bytes) -> Path:
     return path
 
 
-def cameras_called(hass: HomeAssistant, call: ServiceCall) -> dict[str, FacilityConfigEntry]:
-    """The cameras a call is about, with their facilities; a facility's device stands for all its cameras."""
+def cameras_of_call(call: ServiceCall) -> dict[str, FacilityConfigEntry]:
+    """The cameras a call is about: those named, and those of named devices, areas, floors and labels."""
+    hass = call.hass
     chosen = async_extract_referenced_entity_ids(hass, TargetSelection(call.data))
     entities, devices = er.async_get(hass), dr.async_get(hass)
     found: dict[str, FacilityConfigEntry] = {}

@@ -11,7 +11,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 import voluptuous as vol
 
-from .actions import async_check, cameras_called
+from .actions import async_check, cameras_of_call
 from .const import DOMAIN
 from .coordinator import FacilityConfigEntry
 from .engine_client import EngineError
@@ -47,7 +47,7 @@ def async_register(hass: HomeAssistant) -> None:
 
 async def _async_recordings(call: ServiceCall) -> ServiceResponse:
     """Tell what there is of the cameras named, between two times; one without a zone is of the facility's."""
-    cameras = cameras_called(call.hass, call)
+    cameras = cameras_of_call(call)
     if not cameras:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
     if len(cameras) > _MOST_CAMERAS:
