@@ -53,7 +53,16 @@ def merged(deletions: Iterable[Deletion]) -> list[Deletion]:
     return found
 
 
+def _holds(one: Deletion, other: Deletion) -> bool:
+    """Whether `other` is told again by `one`: a kill in the middle of deleting has the same told twice."""
+    return one.start_us <= other.start_us < other.end_us <= one.end_us
+
+
 def _together(one: Deletion, other: Deletion) -> Deletion:
+    if _holds(one, other):
+        return one
+    if _holds(other, one):
+        return other
     return Deletion(
         one.camera,
         min(one.start_us, other.start_us),

@@ -56,9 +56,11 @@ class Closing:
     fragments: bytes
 
 
+#: Relative to the archive.
+_PATH = "CASE WHEN path LIKE '/%' THEN substr(path, 2) ELSE camera.folder || '/' || path END"
 _COLUMNS = (
     "segment.id, camera.uid, run.uid, format, format.codec, length(format.init), start_us, end_us, segment.bytes, "
-    "state, CASE WHEN path LIKE '/%' THEN substr(path, 2) ELSE camera.folder || '/' || path END, fragments"
+    f"state, {_PATH}, fragments"
 )
 _FROM = (
     "FROM segment JOIN camera ON camera.id = segment.camera JOIN run ON run.id = segment.run "
@@ -71,10 +73,16 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         """Open or create it. Raises sqlite3.Error."""
+        #: Whether it is certain that it knows all that happened to the footage: see opening.py, which decides. As long
+        #: as it is not, nothing may be deleted (promise I3).
+        self.surveyed = True
+        self._path = path
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()
+            made = path.stat()
+            self._inode = made.st_dev, made.st_ino
         except BaseException:
             self._connection.close()
             raise
@@ -115,12 +123,36 @@ class Index:
         with self._alone() as connection:
             return connection.execute(statement, values).fetchall()
 
+    @property
+    def in_place(self) -> bool:
+        """Whether its file is still the one at its path: nobody took it away or put another there. Raises OSError."""
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            return False
+        return (there.st_dev, there.st_ino) == self._inode
+
     def close(self) -> None:
         """Close it; later calls raise sqlite3.ProgrammingError."""
         with self._alone() as connection:
             connection.close()
 
+    def value(self, key: str) -> str | None:
+        """What is remembered under a key."""
+        rows = self.query("SELECT value FROM meta WHERE key = ?", key)
+        return str(rows[0][0]) if rows else None
+
     # Writing ------------------------------------------------------------------------------------------------------
+
+    def keep_value(self, key: str, value: str) -> None:
+        """Remember it under this key."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def forget_value(self, key: str) -> None:
+        """Remember nothing under this key."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM meta WHERE key = ?", (key,))
 
     def camera_folder(self, uid: str, facility: str, folder: str) -> str:
         """The folder of a camera's footage: `folder` the first time (or, if another's, with a number), ever after
@@ -175,8 +207,8 @@ class Index:
     def remove(self, rows: Sequence[Row], reason: str, at_us: int) -> None:
         """Footage is gone: its rows become deletions with their reason (promise I3), those that touch one of them."""
         with self.transaction() as connection:
-            deletions.enter(connection, deletions.of_rows(rows, reason, at_us))
-            _delete(connection, [(row.id,) for row in rows])
+            gone = _delete(connection, [(row.id,) for row in rows])
+            deletions.enter(connection, deletions.of_rows([row for row in rows if row.id in gone], reason, at_us))
 
     # Reading ------------------------------------------------------------------------------------------------------
 
@@ -214,6 +246,28 @@ class Index:
         """
         rows = self.query("SELECT uid, coalesce(days, (SELECT max(days) FROM camera)) FROM camera")
         return [(uid, kept) for uid, kept in rows if kept is not None]
+
+    def following(self, number: int, limit: int) -> list[Row]:
+        """Segments with a higher id, in their order: all, a step at a time."""
+        rows = self.query(f"SELECT {_COLUMNS} {_FROM} WHERE segment.id > ? ORDER BY segment.id LIMIT ?", number, limit)
+        return [Row(*row) for row in rows]
+
+    def unread(self, limit: int) -> list[Row]:
+        """Segments whose files were taken in but not read yet, the last taken in first."""
+        rows = self.query(
+            f"SELECT {_COLUMNS} {_FROM} WHERE sha256 IS NULL AND state > 0 ORDER BY segment.id DESC LIMIT ?", limit
+        )
+        return [Row(*row) for row in rows]
+
+    def files(self, camera: str) -> list[tuple[str, int, int, int, int, bool]]:
+        """Path, start, end, bytes, state of a camera's segments, and whether their files are still to be read, oldest
+        first.
+        """
+        return self.query(
+            f"SELECT {_PATH}, start_us, end_us, segment.bytes, state, sha256 IS NULL AND state > 0 FROM segment "
+            "JOIN camera ON camera.id = segment.camera WHERE uid = ? ORDER BY start_us",
+            camera,
+        )
 
     def init(self, number: int) -> bytes | None:
         """The init segment of a format."""
@@ -253,12 +307,15 @@ def insert(
     return cursor.lastrowid
 
 
-def _delete(connection: sqlite3.Connection, numbers: Iterable[tuple[int]]) -> None:
-    """In a transaction: these segments are no more, nor runs that have no other."""
+def _delete(connection: sqlite3.Connection, numbers: Iterable[tuple[int]]) -> set[int]:
+    """In a transaction: these segments are no more, nor runs that have no other. Returns those that there were."""
+    found = set()
     for number in list(numbers):
         gone = connection.execute("DELETE FROM segment WHERE id = ? RETURNING camera, run, bytes, state", number)
         for camera, run, size, state in gone.fetchall():
+            found.add(number[0])
             connection.execute("UPDATE run SET segments = segments - 1 WHERE id = ?", (run,))
             connection.execute("DELETE FROM run WHERE id = ? AND segments <= 0", (run,))
             if state != OPEN:
                 connection.execute("UPDATE camera SET bytes = bytes - ? WHERE id = ?", (size, camera))
+    return found

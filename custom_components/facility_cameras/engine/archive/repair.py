@@ -10,11 +10,11 @@ import os
 from pathlib import Path
 import struct
 
-from ..clock import NTP_EPOCH
 from ..media import VIDEO_CLOCK
 from ..playback import Fragment
 from . import deletions, journal
 from .fragments import pack_fragments
+from .identity import utc_us
 from .index import CLOSED_AFTER_CRASH, Closing, Index, Row
 from .segment_file import sync_folder
 
@@ -47,7 +47,7 @@ def read_fragments(path: Path, init_bytes: int) -> Found:
             if length < 8 or position + length > size:
                 break
             if name == b"prft" and length >= 24:
-                found.start_us = found.start_us or _utc(file.read(24))
+                found.start_us = found.start_us or utc_us(file.read(24))
             elif name == b"moof":
                 fragment = _read_moof(file.read(min(length - 8, 8 << 20)))
             elif name == b"mdat" and fragment is not None:
@@ -60,11 +60,6 @@ def read_fragments(path: Path, init_bytes: int) -> Found:
                 fragment_start, fragment = found.bytes, None
             position += length
     return found
-
-
-def _utc(body: bytes) -> int:
-    seconds, fraction = struct.unpack_from(">II", body, 8)
-    return int((seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32))
 
 
 def _read_moof(body: bytes) -> tuple[int, int, bool] | None:
