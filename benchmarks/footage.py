@@ -23,9 +23,10 @@ import av
 import numpy as np
 
 from custom_components.facility_cameras.engine import footage
-from custom_components.facility_cameras.engine.archive.archive import INDEX, Archive
+from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
 from custom_components.facility_cameras.engine.archive.index import Index
+from custom_components.facility_cameras.engine.archive.opening import INDEX
 from custom_components.facility_cameras.engine.archive.segment_file import SegmentFile
 from custom_components.facility_cameras.engine.playback import Fragment
 

@@ -10,9 +10,9 @@ import av
 import numpy as np
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.facility_cameras.engine.archive.archive import INDEX
 from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
 from custom_components.facility_cameras.engine.archive.index import Closing, Index
+from custom_components.facility_cameras.engine.archive.opening import INDEX
 from custom_components.facility_cameras.engine.playback import Fragment
 from tests.hub.stage import camera_id
 
