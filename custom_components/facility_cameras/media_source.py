@@ -2,7 +2,7 @@
 
 Days and hours are those of Home Assistant's time zone. They are cut in UTC, so a day of 23 or 25 hours has that many.
 Identifiers: `FACILITY`, `FACILITY/CAMERA`, `FACILITY/CAMERA/START-END` (UTC seconds, an hour or a span),
-`FACILITY/CAMERA/day/2026-11-25`, `FACILITY/CAMERA/segment/ID`.
+`FACILITY/CAMERA/day/2026-11-25`, `FACILITY/CAMERA/segment/ID`, `FACILITY/CAMERA/clip/NAME` (a file that was made).
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.http import current_request
 from homeassistant.util import dt as dt_util
 
-from . import wording
+from . import clips, wording
 from .const import DOMAIN
 from .coordinator import cameras_of
 from .engine.api import Segment, Span
@@ -87,6 +87,12 @@ class FootageSource(MediaSource):
         entry, camera = self._camera(parts, Unresolvable)
         if len(parts) == 4 and parts[2] == "segment" and parts[3].isdecimal() and len(parts[3]) <= 15:
             return PlayMedia(download_url(camera.subentry_id, int(parts[3])), "video/mp4")
+        if len(parts) == 4 and parts[2] == "clip":
+            folder = clips.folder_of(self.hass)
+            path = await self.hass.async_add_executor_job(clips.find, folder, camera.subentry_id, parts[3])
+            if path is None:
+                raise Unresolvable(wording.words(self.hass, "media_unknown"))
+            return PlayMedia(clips.url_of(camera.subentry_id, path.name), "video/mp4")
         interval = self._interval(parts)
         if interval is None:
             raise Unresolvable(wording.words(self.hass, "media_unknown"))

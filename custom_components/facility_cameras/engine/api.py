@@ -206,6 +206,19 @@ class Segment(TypedDict):
     open: bool
 
 
+class ClipCause(StrEnum):
+    """Why no clip could be made. Each has a sentence in both languages."""
+
+    NO_FOOTAGE = "no_footage"  # in this time; the nearest is named
+    NO_FOOTAGE_AT_ALL = "no_footage_at_all"
+    ARCHIVE_AWAY = "archive_away"
+    FOOTAGE_DAMAGED = "footage_damaged"
+    FOOTAGE_DELETED = "footage_deleted"  # meanwhile
+    NO_ROOM = "no_room"
+    NOT_WRITTEN = "not_written"
+    FAULT = "fault"  # of ours
+
+
 class ClipRequest(TypedDict):
     """POST /v1/cameras/{id}/clip, /film or /preview: footage of [start, end) as MP4 in `folder` (absolute, it must be
     there). Files are called by the camera's name and the time in `zone` (IANA name).

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .api import Clip, ClipFile, Missing, Problem
+from .api import Clip, ClipCause, ClipFile, Missing, Problem
 from .archive.archive import Archive
 from .fmp4_read import AUDIO, VIDEO, BadFootageError, TrackInit, TrackSamples, begins_sequence, read_fragment, read_init
 from .lane import ExpectedError, Job
@@ -44,9 +44,9 @@ ROOM_BYTES = 1 << 30
 class ClipError(ExpectedError):
     """It cannot be made; `cause` and what its sentence needs."""
 
-    def __init__(self, cause: str, **placeholders: str) -> None:
+    def __init__(self, cause: ClipCause, **placeholders: str) -> None:
         super().__init__(cause, placeholders)
-        self.problem: Problem = {"cause": cause, "placeholders": placeholders}
+        self.problem: Problem = {"cause": cause.value, "placeholders": placeholders}
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +301,7 @@ def cut(archive: Archive, camera: str, start_us: int, end_us: int, job: Job[Any]
         if not cutter.parts:
             raise no_footage(archive, camera, start_us)
     except NoIndexError as error:
-        raise ClipError("archive_away") from error
+        raise ClipError(ClipCause.ARCHIVE_AWAY) from error
     gaps = missing(cutter.spans, start_us, end_us)
     return cutter.parts, {"files": [], "gaps": gaps, "open": any(source.open for source in found)}
 
@@ -311,10 +311,10 @@ def _tracks(init: bytes) -> list[TrackInit]:
     try:
         tracks = read_init(init)
     except BadFootageError as error:
-        raise ClipError("footage_damaged") from error
+        raise ClipError(ClipCause.FOOTAGE_DAMAGED) from error
     tracks = [one for kind in (VIDEO, AUDIO) for one in tracks if one.handler == kind]
     if not tracks or tracks[0].codec is None:
-        raise ClipError("footage_damaged")
+        raise ClipError(ClipCause.FOOTAGE_DAMAGED)
     return tracks
 
 
@@ -322,8 +322,8 @@ def no_footage(archive: Archive, camera: str, at_us: int) -> ClipError:
     """The error that names what is nearest. Raises NoIndexError."""
     span = nearest(archive, camera, at_us)
     if span is None:
-        return ClipError("no_footage_at_all")
-    return ClipError("no_footage", start=str(span[0]), end=str(span[1]))
+        return ClipError(ClipCause.NO_FOOTAGE_AT_ALL)
+    return ClipError(ClipCause.NO_FOOTAGE, start=str(span[0]), end=str(span[1]))
 
 
 def missing(spans: list[tuple[int, int]], start_us: int, end_us: int) -> list[Missing]:
@@ -369,7 +369,7 @@ def write(parts: list[Part], folder: Path, name: Name, job: Job[Any], kind: str 
     total = sum(part.payload for part in parts)
     volume = os.statvfs(folder)
     if volume.f_bavail * volume.f_frsize - total < ROOM_BYTES:
-        raise ClipError("no_room", folder=str(folder), needed=f"{total / 1e9:.1f}")
+        raise ClipError(ClipCause.NO_ROOM, folder=str(folder), needed=f"{total / 1e9:.1f}")
     made: list[ClipFile] = []
     before = 0
     try:
@@ -432,14 +432,14 @@ def _copy(one: _Range, target: int, job: Job[Any]) -> Iterator[int]:
     try:
         fd = os.open(one.path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise ClipError("footage_deleted") from error
+        raise ClipError(ClipCause.FOOTAGE_DELETED) from error
     try:
         offset, end = one.offset, one.offset + one.size
         while offset < end:
             job.spend(2 * min(_PIECE, end - offset))
             copied = os.sendfile(target, fd, offset, min(_PIECE, end - offset))
             if not copied:
-                raise ClipError("footage_damaged")
+                raise ClipError(ClipCause.FOOTAGE_DAMAGED)
             offset += copied
             yield copied
         # Footage is seldom read again soon: the machine's cache stays for others.

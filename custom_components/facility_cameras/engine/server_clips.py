@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 import orjson
 
-from .api import Clip, ClipRequest, JobState, Problem
+from .api import Clip, ClipCause, ClipRequest, JobState, Problem
 from .archive.archive import Archive
 from .clip import ClipError, Name, make_clip
 from .folder_name import folder_name
@@ -121,8 +121,11 @@ def problem_of(error: BaseException | None) -> Problem | None:
     if isinstance(error, ClipError):
         return error.problem
     if isinstance(error, OSError):
-        return {"cause": "not_written", "placeholders": {"reason": error.strerror or type(error).__name__}}
-    return {"cause": "fault", "placeholders": {"reason": type(error).__name__}}
+        return {
+            "cause": ClipCause.NOT_WRITTEN.value,
+            "placeholders": {"reason": error.strerror or type(error).__name__},
+        }
+    return {"cause": ClipCause.FAULT.value, "placeholders": {"reason": type(error).__name__}}
 
 
 def _json(content: object) -> web.Response:
