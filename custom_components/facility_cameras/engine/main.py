@@ -26,6 +26,7 @@ from .picture.stills import Stills
 from .restream import Restream
 from .server import Server
 from .supervisor import Supervisor
+from .thumbnails import Thumbnails
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -82,8 +83,9 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     stills = Stills()
     restream = Restream(supervisor.feed)
     lane = Lane()
+    thumbnails = Thumbnails(lane)
     server = Server(
-        supervisor, stills, restream, lane, clock, build=build, leash_s=launch["leash_s"], leave=leaving.set
+        supervisor, stills, restream, lane, thumbnails, clock, build=build, leash_s=launch["leash_s"], leave=leaving.set
     )
     supervisor.start()
     _LOGGER.info("engine %s begins with %d cameras", build, len(supervisor.cameras()))
@@ -107,6 +109,7 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
         # At once: nobody who still listens holds up a segment that is to be closed.
         await asyncio.gather(supervisor.close(), server.close(), restream.close(), lane.close())
         await stills.close()
+        await thumbnails.close()
         if ours:
             # After the last session: a login refused in the last moment is remembered too.
             with contextlib.suppress(OSError):

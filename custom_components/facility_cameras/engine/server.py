@@ -26,6 +26,7 @@ from .probe import probe
 from .restream import Restream
 from .server_clips import ClipCalls
 from .supervisor import Supervisor
+from .thumbnails import Thumbnails
 
 FIGURES_S = 10.0
 BODY_BYTES = 4 << 20
@@ -80,6 +81,7 @@ class Server:
         stills: Stills,
         restream: Restream,
         lane: Lane,
+        thumbnails: Thumbnails,
         clock: Clock,
         *,
         build: str,
@@ -90,7 +92,7 @@ class Server:
         self._supervisor = supervisor
         self._stills = stills
         self._restream = restream
-        self._clips = ClipCalls(supervisor, lane)
+        self._clips = ClipCalls(supervisor, lane, thumbnails)
         self._clock = clock
         self._build = build
         self._leash_s = leash_s

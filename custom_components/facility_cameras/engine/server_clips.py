@@ -14,10 +14,14 @@ import orjson
 
 from .api import Clip, ClipCause, ClipRequest, JobState, Problem
 from .archive.archive import Archive
+from .camera import Camera
 from .clip import ClipError, Name, make_clip
 from .folder_name import folder_name
 from .lane import Job, JobCancelledError, Lane, LaneFullError
+from .picture.stills import PictureError
+from .sources import NoIndexError
 from .supervisor import Supervisor
+from .thumbnails import WIDTH, Thumbnails
 
 #: A request waits this long for its job, seconds: shorter than whoever asks is ready to wait.
 WAIT_S = 5.0
@@ -33,16 +37,18 @@ type Make = Callable[[Archive, str, int, int, Path, Name, Job[Clip]], Clip]
 class ClipCalls:
     """The calls, for the server to add."""
 
-    def __init__(self, supervisor: Supervisor, lane: Lane) -> None:
+    def __init__(self, supervisor: Supervisor, lane: Lane, thumbnails: Thumbnails) -> None:
         """Footage of the supervisor's cameras, made in this lane."""
         self._supervisor = supervisor
         self._lane = lane
+        self._thumbnails = thumbnails
 
     def routes(self) -> list[web.RouteDef]:
         """Paths and who answers."""
         camera = "/v1/cameras/{camera}"
         return [
             web.post(f"{camera}/clip", self._clip),
+            web.get(f"{camera}/thumbnail", self._thumbnail),
             web.get("/v1/jobs", self._jobs),
             web.get("/v1/jobs/{job}", self._job),
             web.delete("/v1/jobs/{job}", self._cancel),
@@ -51,12 +57,32 @@ class ClipCalls:
     async def _clip(self, request: web.Request) -> web.Response:
         return await self._make(request, "clip", make_clip, CLIP_US)
 
-    async def _make(self, request: web.Request, kind: str, make: Make, longest_us: int) -> web.Response:
-        identity = request.match_info["camera"]
-        camera = self._supervisor.camera(identity)
+    def _camera(self, request: web.Request) -> tuple[Camera, Archive]:
+        camera = self._supervisor.camera(request.match_info["camera"])
         archive = self._supervisor.archive_of(camera) if camera is not None else None
         if camera is None or archive is None:
             raise web.HTTPNotFound(text="no such camera")
+        return camera, archive
+
+    async def _thumbnail(self, request: web.Request) -> web.Response:
+        camera, archive = self._camera(request)
+        at_us, width = _number(request, "at", 0, 1 << 62), _number(request, "width", 16, 1920, WIDTH)
+        try:
+            found = await self._thumbnails.picture(archive, camera.config["id"], at_us, width)
+        except NoIndexError as error:
+            raise web.HTTPServiceUnavailable(text="the archive does not answer") from error
+        except LaneFullError as error:
+            raise web.HTTPServiceUnavailable(text="too many jobs wait already") from error
+        except PictureError as error:
+            raise web.HTTPBadGateway(text=str(error)) from error
+        if found is None:
+            raise web.HTTPNotFound(text="no footage near this time")
+        headers = {"X-Taken": str(found.taken_us)}
+        return web.Response(body=found.jpeg, content_type="image/jpeg", headers=headers)
+
+    async def _make(self, request: web.Request, kind: str, make: Make, longest_us: int) -> web.Response:
+        camera, archive = self._camera(request)
+        identity = camera.config["id"]
         body = await _body(request, longest_us)
         try:
             zone = await asyncio.to_thread(ZoneInfo, body["zone"])
@@ -89,6 +115,14 @@ class ClipCalls:
             raise web.HTTPNotFound(text="no such job")
         job.cancel()
         return _json(_state(job))
+
+
+def _number(request: web.Request, name: str, least: int, most: int, usual: int | None = None) -> int:
+    """A number of the query. Raises HTTPBadRequest."""
+    text = request.query.get(name, "" if usual is None else str(usual))
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        raise web.HTTPBadRequest(text=f"{name} is not a number from {least} to {most}")
+    return int(text)
 
 
 async def _answer(request: web.Request, job: Job[Any]) -> web.Response:
