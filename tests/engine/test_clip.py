@@ -11,7 +11,8 @@ import pytest
 
 from custom_components.facility_cameras.engine.api import Clip, ClipFile
 from custom_components.facility_cameras.engine.archive.archive import Archive
-from custom_components.facility_cameras.engine.clip import HOLD_US, ClipError, Name, make_clip
+from custom_components.facility_cameras.engine.clip import HOLD_US, make_clip
+from custom_components.facility_cameras.engine.clip_file import ClipError, Name
 from custom_components.facility_cameras.engine.lane import Job, JobCancelledError
 from tests.engine.archives import NOW_US, archive_in
 from tests.engine.clip_samples import number_of

@@ -15,7 +15,9 @@ import orjson
 from .api import Clip, ClipCause, ClipRequest, JobState, Problem
 from .archive.archive import Archive
 from .camera import Camera
-from .clip import ClipError, Name, make_clip
+from .clip import make_clip
+from .clip_file import ClipError, Name
+from .film import make_film
 from .folder_name import folder_name
 from .lane import Job, JobCancelledError, Lane, LaneFullError
 from .picture.stills import PictureError
@@ -29,6 +31,8 @@ WAIT_S = 5.0
 _LOOK_S = 0.5
 #: Longest span of a clip: six hours of 4 Mbit/s are 11 GB.
 CLIP_US = 6 * 3600 * 1_000_000
+#: Longest span of a film.
+FILM_US = 32 * 86_400 * 1_000_000
 _REQUEST = {"start": int, "end": int, "folder": str, "zone": str}
 
 type Make = Callable[[Archive, str, int, int, Path, Name, Job[Clip]], Clip]
@@ -48,6 +52,7 @@ class ClipCalls:
         camera = "/v1/cameras/{camera}"
         return [
             web.post(f"{camera}/clip", self._clip),
+            web.post(f"{camera}/film", self._film),
             web.get(f"{camera}/thumbnail", self._thumbnail),
             web.get("/v1/jobs", self._jobs),
             web.get("/v1/jobs/{job}", self._job),
@@ -80,6 +85,9 @@ class ClipCalls:
         headers = {"X-Taken": str(found.taken_us)}
         return web.Response(body=found.jpeg, content_type="image/jpeg", headers=headers)
 
+    async def _film(self, request: web.Request) -> web.Response:
+        return await self._make(request, "film", make_film, FILM_US)
+
     async def _make(self, request: web.Request, kind: str, make: Make, longest_us: int) -> web.Response:
         camera, archive = self._camera(request)
         identity = camera.config["id"]
@@ -95,7 +103,7 @@ class ClipCalls:
             return make(archive, identity, body["start"], body["end"], folder, name, job)
 
         try:
-            job = self._lane.submit(kind, identity, work, quick=kind == "clip")
+            job = self._lane.submit(kind, identity, work, quick=True)
         except LaneFullError:
             raise web.HTTPServiceUnavailable(text="too many jobs wait already") from None
         return await _answer(request, job)
