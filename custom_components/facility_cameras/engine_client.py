@@ -4,7 +4,9 @@ Every call is bounded in time and size. A call that fails raises `EngineError`, 
 answers; neither ever holds a password.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
+import contextlib
 from http import HTTPStatus
 import json
 from pathlib import Path
@@ -14,11 +16,13 @@ import aiohttp
 
 from .engine.api import (
     CameraState,
+    ClipRequest,
     EngineInfo,
     Event,
     FacilityConfig,
     FacilityState,
     Gaps,
+    JobState,
     Nearest,
     ProbeRequest,
     ProbeResult,
@@ -165,6 +169,19 @@ class EngineClient:
         """The init segment of a format."""
         return await self._bytes(f"/v1/cameras/{camera_id}/formats/{format_id}")
 
+    async def make(self, kind: str, camera_id: str, request: ClipRequest) -> JobState:
+        """Have a `clip`, `film` or `preview` made and wait for it, as long as it takes; who stops waiting cancels it."""
+        job = cast("JobState", await self._json("POST", f"/v1/cameras/{camera_id}/{kind}", body=request))
+        try:
+            while job["state"] in ("waiting", "running"):
+                job = cast("JobState", await self._json("GET", f"/v1/jobs/{job['id']}"))
+        except asyncio.CancelledError:
+            # Where the engine does not hear of it, it notices that nobody asks any more.
+            with contextlib.suppress(EngineError):
+                await self._json("DELETE", f"/v1/jobs/{job['id']}")
+            raise
+        return job
+
     async def probe(self, request: ProbeRequest) -> ProbeResult:
         """Connect to a camera once, as recording would."""
         answer = await self._json("POST", "/v1/probe", body=request, timeout=_PROBE_TIMEOUT)
@@ -183,7 +200,7 @@ class EngineClient:
         method: str,
         path: str,
         *,
-        body: FacilityConfig | ProbeRequest | RestreamRequest | None = None,
+        body: ClipRequest | FacilityConfig | ProbeRequest | RestreamRequest | None = None,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
         **query: int,
     ) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Footage in the media browser: facility → camera → day → hour, searched by time, played as one HLS playlist.
 
 Identifiers: `FACILITY`, `FACILITY/CAMERA`, `FACILITY/CAMERA/START-END` (UTC seconds, an hour or a piece),
-`FACILITY/CAMERA/day/2026-11-25` (of the facility's zone), `FACILITY/CAMERA/segment/ID`. A time without footage plays
+`FACILITY/CAMERA/day/2026-11-25` (of the facility's zone), `FACILITY/CAMERA/segment/ID`, `FACILITY/CAMERA/clip/NAME` (a
+file that was made). A time without footage plays
 the nearest there is; who browses or searches is told so before.
 """
 
@@ -26,7 +27,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.http import current_request
 from homeassistant.util import dt as dt_util
 
-from . import wording
+from . import clips, wording
 from .const import DOMAIN
 from .coordinator import cameras_of
 from .engine.api import Nearest
@@ -79,6 +80,12 @@ class FootageSource(MediaSource):
         entry, camera = self._camera(parts, Unresolvable)
         if len(parts) == 4 and parts[2] == "segment" and parts[3].isdecimal() and len(parts[3]) <= 15:
             return PlayMedia(download_url(camera.subentry_id, int(parts[3])), "video/mp4")
+        if len(parts) == 4 and parts[2] == "clip":
+            folder = clips.folder_of(self.hass)
+            path = await self.hass.async_add_executor_job(clips.find, folder, camera.subentry_id, parts[3])
+            if path is None:
+                raise Unresolvable(wording.words(self.hass, "media_unknown"))
+            return PlayMedia(clips.url_of(camera.subentry_id, path.name), "video/mp4")
         interval = _interval(parts, await async_zone(entry))
         if interval is None:
             raise Unresolvable(wording.words(self.hass, "media_unknown"))

@@ -17,6 +17,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.http import HomeAssistantView
 
+from . import clips
 from .const import CONF_ARCHIVE, DOMAIN
 from .coordinator import cameras_of
 from .engine.api import Segment
@@ -32,7 +33,7 @@ PLAYLIST_TYPE = "application/x-mpegURL"
 @callback
 def async_register(hass: HomeAssistant) -> None:
     """Register every view. Routes cannot be removed, so each looks up what it needs when it is asked."""
-    for view in (PlaylistView, InitView, SegmentView, DownloadView, PictureView):
+    for view in (PlaylistView, InitView, SegmentView, DownloadView, ClipView, PictureView):
         hass.http.register_view(view(hass))
 
 
@@ -181,6 +182,30 @@ class DownloadView(_View):
             sign if sign.isascii() and sign.isalnum() else "_" for sign in cameras_of(entry)[camera_id].title
         )
         return await self._file(segment, entry.entry_id, name=f"{camera}_{begun:%Y%m%d_%H%M%S%z}.mp4")
+
+
+class ClipView(_View):
+    """A file that was made of footage, for who may see the camera."""
+
+    url = f"{_BASE}/clip/{{camera_id}}/{{file}}"
+    name = f"api:{DOMAIN}:clip"
+
+    async def get(self, request: web.Request, camera_id: str, file: str) -> web.StreamResponse:
+        """Answer with the file, whole or in ranges."""
+        if not any(camera_id in cameras_of(entry) for entry in self._hass.config_entries.async_entries(DOMAIN)):
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        if not may_see(self._hass, request[KEY_HASS_USER], camera_id):
+            return web.Response(status=HTTPStatus.FORBIDDEN)
+        folder = clips.folder_of(self._hass)
+        path = await self._hass.async_add_executor_job(clips.find, folder, camera_id, file)
+        if path is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Type": "video/mp4",
+            "Content-Disposition": f'inline; filename="{path.name}"',
+        }
+        return web.FileResponse(path, headers=headers)
 
 
 class PictureView(_View):

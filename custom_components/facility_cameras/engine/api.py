@@ -242,6 +242,74 @@ class Segment(TypedDict):
     open: bool
 
 
+class ClipCause(StrEnum):
+    """Why no clip could be made. Each has a sentence in both languages."""
+
+    NO_FOOTAGE = "no_footage"  # in this time; the nearest is named
+    NO_FOOTAGE_AT_ALL = "no_footage_at_all"
+    ARCHIVE_AWAY = "archive_away"
+    FOOTAGE_DAMAGED = "footage_damaged"
+    FOOTAGE_DELETED = "footage_deleted"  # meanwhile
+    NO_ROOM = "no_room"
+    NOT_WRITTEN = "not_written"
+    FAULT = "fault"  # of ours
+
+
+class ClipRequest(TypedDict):
+    """POST /v1/cameras/{id}/clip, /film or /preview: footage of [start, end) as MP4 in `folder` (absolute, it must be
+    there). Files are called by the camera's name and the time in `zone` (IANA name).
+    """
+
+    start: int
+    end: int
+    folder: str
+    zone: str
+
+
+class ClipFile(TypedDict):
+    """One file: footage of [start, end)."""
+
+    path: str
+    start: int
+    end: int
+    bytes: int
+    pictures: int
+    codec: str
+    width: int
+    height: int
+
+
+class Missing(TypedDict):
+    """Asked for, but there is no footage of it."""
+
+    start: int
+    end: int
+
+
+class Clip(TypedDict):
+    """What was made: files oldest first (a long gap, and another codec or resolution, begin another one), and what of
+    the asked time has no footage. `open`: some of it is still being recorded.
+    """
+
+    files: list[ClipFile]
+    gaps: list[Missing]
+    open: bool
+
+
+class JobState(TypedDict):
+    """Work in the slow lane. `state` is waiting, running, done, failed or cancelled; `progress` 0 to 1; `problem` is
+    None unless it failed, `result` unless it is done.
+    """
+
+    id: str
+    kind: str
+    owner: str
+    state: str
+    progress: float
+    problem: Problem | None
+    result: Clip | None
+
+
 class ProbeRequest(TypedDict):
     """POST /v1/probe: connect once, as recording would, and tell what came."""
 

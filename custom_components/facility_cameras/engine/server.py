@@ -20,10 +20,13 @@ from .archive.archive import Archive
 from .camera import Camera
 from .clock import Clock, microseconds
 from .events import Events
+from .lane import Lane
 from .picture.stills import PictureError, Stills
 from .probe import probe
 from .restream import Restream
+from .server_clips import ClipCalls
 from .supervisor import Supervisor
+from .thumbnails import Thumbnails
 
 FIGURES_S = 10.0
 BODY_BYTES = 4 << 20
@@ -77,6 +80,8 @@ class Server:
         supervisor: Supervisor,
         stills: Stills,
         restream: Restream,
+        lane: Lane,
+        thumbnails: Thumbnails,
         clock: Clock,
         *,
         build: str,
@@ -87,6 +92,7 @@ class Server:
         self._supervisor = supervisor
         self._stills = stills
         self._restream = restream
+        self._clips = ClipCalls(supervisor, lane, thumbnails)
         self._clock = clock
         self._build = build
         self._leash_s = leash_s
@@ -124,6 +130,7 @@ class Server:
                 web.post("/v1/leave", self._post_leave),
             ]
         )
+        app.add_routes(self._clips.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await asyncio.to_thread(path.unlink, missing_ok=True)
