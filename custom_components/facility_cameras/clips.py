@@ -22,6 +22,7 @@ from .const import DOMAIN, LOGGER
 from .coordinator import cameras_of
 from .engine.api import Clip, ClipCause, ClipFile, Problem
 from .engine_client import EngineError
+from .footage_time import async_zone
 from .hub import HUB
 
 #: Below the first media folder.
@@ -82,7 +83,7 @@ async def async_make(
     try:
         if end_us > (dt_util.utcnow().timestamp() - _FRESH_S) * _US:
             await client.flush()
-        zone = hass.config.time_zone
+        zone = str(await async_zone(entry))
         job = await client.make(
             kind, camera_id, {"start": start_us, "end": end_us, "folder": str(folder), "zone": zone}
         )

@@ -169,6 +169,10 @@ class EngineClient:
         """The init segment of a format."""
         return await self._bytes(f"/v1/cameras/{camera_id}/formats/{format_id}")
 
+    async def thumbnail(self, camera_id: str, at: int) -> bytes:
+        """A small JPEG of what was recorded at or before a time. Raises `EngineError`: 404 where there is none near it."""
+        return await self._bytes(f"/v1/cameras/{camera_id}/thumbnail", at=at)
+
     async def make(self, kind: str, camera_id: str, request: ClipRequest) -> JobState:
         """Have a `clip`, `film` or `preview` made and wait for it, as long as it takes; who stops waiting cancels it."""
         job = cast("JobState", await self._json("POST", f"/v1/cameras/{camera_id}/{kind}", body=request))

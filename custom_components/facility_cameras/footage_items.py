@@ -1,6 +1,6 @@
 """What the media browser shows of footage: days, hours, pieces, files, and the gaps between them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta, tzinfo
 
 from homeassistant.components.media_player.const import MediaClass, MediaType
@@ -12,6 +12,7 @@ from .const import DOMAIN
 from .engine.api import Segment, Span
 from .footage_gaps import Gap
 from .footage_time import US, Interval, clock, clocks, day_of, hours_of
+from .views import thumbnail_url
 
 #: Lines of one listing; more gaps than that are told by their number.
 _MOST = 500
@@ -31,8 +32,10 @@ class FootageItems:
         """The camera with its days; the zone is named once, above them."""
         return directory(self._path, f"{title} ({self._zone})", children)
 
-    def days(self, found: Iterable[date]) -> list[BrowseMediaSource]:
-        """Days that have footage, newest first, and the days between them that have none."""
+    def days(self, found: Mapping[date, int]) -> list[BrowseMediaSource]:
+        """Days that have footage and where it begins (UTC microseconds), newest first, and the days between them that
+        have none.
+        """
         children: list[BrowseMediaSource] = []
         after: date | None = None
         for day in sorted(found, reverse=True):
@@ -43,7 +46,9 @@ class FootageItems:
                 begin = whole.start if whole else 0
                 title = wording.words(self._hass, "media_gap", times=times)
                 children.append(self._gap(Interval(begin, begin), title))
-            children.append(directory(f"{self._path}/day/{day.isoformat()}", self.day_title(day), play=True))
+            item = directory(f"{self._path}/day/{day.isoformat()}", self.day_title(day), play=True)
+            item.thumbnail = thumbnail_url(self._camera_id, found[day])
+            children.append(item)
             after = day
         return children
 
@@ -59,7 +64,10 @@ class FootageItems:
             inside = [span for span in spans if span["start"] < hour.end * US and span["end"] > hour.start * US]
             if inside:
                 lines.append((hour.start * US, self._piece(hour, inside, "%H:%M")))
-        return self._listing(f"day/{day.isoformat()}", f"{self.day_title(day)} ({self._zone})", lines, gaps)
+        item = self._listing(f"day/{day.isoformat()}", f"{self.day_title(day)} ({self._zone})", lines, gaps)
+        if spans:
+            item.children = [self._film(day), *(item.children or [])]
+        return item
 
     def hour(
         self, interval: Interval, spans: Sequence[Span], gaps: Sequence[Gap], segments: Sequence[Segment]
@@ -84,7 +92,7 @@ class FootageItems:
             where = clock(self._zone, start, "%H:%M:%S %d/%m/%Y")
             title = wording.words(self._hass, "media_found_near", camera=name, time=asked, near=where)
             title += self._because(gap)
-        item = self._item(Interval.around(start, end), title + self._codec([span] if span else []), play=True)
+        item = self._item(Interval.around(start, end), title + self._codec([span] if span else []), start)
         item.can_expand = False
         return item
 
@@ -92,7 +100,7 @@ class FootageItems:
 
     def _piece(self, piece: Interval, spans: Sequence[Span], form: str) -> BrowseMediaSource:
         title = clocks(self._zone, piece.start * US, piece.end * US, form)
-        return self._item(piece, title + self._codec(spans), play=True)
+        return self._item(piece, title + self._codec(spans), max(spans[0]["start"], piece.start * US))
 
     def _codec(self, spans: Sequence[Span]) -> str:
         """Told where a browser may not be able to play it."""
@@ -125,8 +133,23 @@ class FootageItems:
             can_expand=False,
         )
 
-    def _item(self, piece: Interval, title: str, *, play: bool) -> BrowseMediaSource:
-        return directory(f"{self._path}/{piece}", title, play=play)
+    def _item(self, piece: Interval, title: str, shown: int) -> BrowseMediaSource:
+        """Something to play with a picture of what was recorded at `shown`, UTC microseconds."""
+        item = directory(f"{self._path}/{piece}", title, play=True)
+        item.thumbnail = thumbnail_url(self._camera_id, shown)
+        return item
+
+    def _film(self, day: date) -> BrowseMediaSource:
+        """The day in two minutes, made when it is played."""
+        return BrowseMediaSource(
+            domain=DOMAIN,
+            identifier=f"{self._path}/film/{day.isoformat()}",
+            media_class=MediaClass.MOVIE,
+            media_content_type="video/mp4",
+            title=wording.words(self._hass, "media_film"),
+            can_play=True,
+            can_expand=False,
+        )
 
     def _file(self, segment: Segment) -> BrowseMediaSource:
         size = f"{segment['bytes'] / 1e6:.1f} MB"
@@ -138,6 +161,7 @@ class FootageItems:
             title=f"{clock(self._zone, segment['start'], '%H:%M:%S')} · {size} (MP4)",
             can_play=True,
             can_expand=False,
+            thumbnail=thumbnail_url(self._camera_id, segment["start"]),
         )
 
 

@@ -2,12 +2,13 @@
 
 Identifiers: `FACILITY`, `FACILITY/CAMERA`, `FACILITY/CAMERA/START-END` (UTC seconds, an hour or a piece),
 `FACILITY/CAMERA/day/2026-11-25` (of the facility's zone), `FACILITY/CAMERA/segment/ID`, `FACILITY/CAMERA/clip/NAME` (a
-file that was made). A time without footage plays
+file that was made), `FACILITY/CAMERA/film/2026-11-25` (made when it is played). A time without footage plays
 the nearest there is; who browses or searches is told so before.
 """
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
+from pathlib import Path
 
 from homeassistant.auth.models import User
 from homeassistant.components.http.const import KEY_HASS_USER
@@ -24,6 +25,7 @@ from homeassistant.components.media_source import (
 from homeassistant.components.websocket_api.connection import current_connection
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.http import current_request
 from homeassistant.util import dt as dt_util
 
@@ -86,7 +88,10 @@ class FootageSource(MediaSource):
             if path is None:
                 raise Unresolvable(wording.words(self.hass, "media_unknown"))
             return PlayMedia(clips.url_of(camera.subentry_id, path.name), "video/mp4")
-        interval = _interval(parts, await async_zone(entry))
+        zone = await async_zone(entry)
+        if parts[2:3] == ["film"] and (whole := _interval([*parts[:2], "day", *parts[3:]], zone)) is not None:
+            return await self._film(entry, camera, whole)
+        interval = _interval(parts, zone)
         if interval is None:
             raise Unresolvable(wording.words(self.hass, "media_unknown"))
         try:
@@ -95,6 +100,23 @@ class FootageSource(MediaSource):
             raise Unresolvable(wording.words(self.hass, "engine_away.message", "exceptions")) from error
         playback = Playback(entry.entry_id, camera.subentry_id, interval.start * US, interval.end * US)
         return PlayMedia(playlist_url(self.hass.data[HUB].playback.add(playback)), PLAYLIST_TYPE)
+
+    async def _film(self, entry: ConfigEntry, camera: ConfigSubentry, day: Interval) -> PlayMedia:
+        """Have a day's film made; of several (the camera's format changed), the longest is played."""
+        end = min(day.end, int(dt_util.utcnow().timestamp()))
+        try:
+            made = await clips.async_make(
+                self.hass, entry, camera.subentry_id, "film", day.start * US, max(end, day.start + 1) * US
+            )
+        except HomeAssistantError as error:
+            raise Unresolvable(
+                translation_domain=error.translation_domain,
+                translation_key=error.translation_key,
+                translation_placeholders=error.translation_placeholders,
+            ) from error
+        longest = max(made["files"], key=lambda file: file["end"] - file["start"])
+        path = Path(longest["path"])
+        return PlayMedia(clips.url_of(camera.subentry_id, path.name), "video/mp4", path=path)
 
     async def _with_footage(self, camera: ConfigSubentry, interval: Interval) -> Interval:
         """The same if there is footage in it (or none at all), else the nearest, as long as what was asked for."""
@@ -153,9 +175,9 @@ class FootageSource(MediaSource):
             ]
         return directory(entry.entry_id, entry.title, children, tiles=True)
 
-    async def _days(self, camera: ConfigSubentry, zone: tzinfo) -> set[date]:
-        """Days that have footage."""
-        days: set[date] = set()
+    async def _days(self, camera: ConfigSubentry, zone: tzinfo) -> dict[date, int]:
+        """Days that have footage, with where it begins, UTC microseconds."""
+        days: dict[date, int] = {}
         end = (int(dt_util.utcnow().timestamp()) + 60) * US
         oldest = (await self._client.nearest(camera.subentry_id, 0))["after"]
         if oldest is None:
@@ -165,9 +187,11 @@ class FootageSource(MediaSource):
             start = max(end - _CHUNK_US, oldest)
             for span in await self._client.spans(camera.subentry_id, start, end):
                 day, last = local(zone, span["start"]).date(), local(zone, span["end"] - 1).date()
+                begins = span["start"]
                 while day <= last:
-                    days.add(day)
+                    days[day] = min(begins, days.get(day, begins))
                     day += timedelta(days=1)
+                    begins = whole.start * US if (whole := day_of(zone, day)) else begins
             end = start
         return days
 

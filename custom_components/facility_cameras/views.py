@@ -33,7 +33,7 @@ PLAYLIST_TYPE = "application/x-mpegURL"
 @callback
 def async_register(hass: HomeAssistant) -> None:
     """Register every view. Routes cannot be removed, so each looks up what it needs when it is asked."""
-    for view in (PlaylistView, InitView, SegmentView, DownloadView, ClipView, PictureView):
+    for view in (PlaylistView, InitView, SegmentView, DownloadView, ClipView, ThumbnailView, PictureView):
         hass.http.register_view(view(hass))
 
 
@@ -45,6 +45,11 @@ def playlist_url(token: str) -> str:
 def download_url(camera_id: str, segment_id: int) -> str:
     """Where one file of footage is fetched; must be signed."""
     return f"{_BASE}/segment/{camera_id}/{segment_id}.mp4"
+
+
+def thumbnail_url(camera_id: str, at: int) -> str:
+    """Where a small picture of footage is fetched, by who is logged in."""
+    return f"{_BASE}/thumbnail/{camera_id}/{at}.jpg"
 
 
 def picture_url(token: str) -> str:
@@ -206,6 +211,23 @@ class ClipView(_View):
             "Content-Disposition": f'inline; filename="{path.name}"',
         }
         return web.FileResponse(path, headers=headers)
+
+
+class ThumbnailView(_View):
+    """A small picture of what a camera recorded at a time, for who may see the camera."""
+
+    url = f"{_BASE}/thumbnail/{{camera_id}}/{{at:[0-9]{{1,17}}}}.jpg"
+    name = f"api:{DOMAIN}:thumbnail"
+
+    async def get(self, request: web.Request, camera_id: str, at: str) -> web.Response:
+        """Answer with the engine's; it is not kept for longer than footage may be there."""
+        if not may_see(self._hass, request[KEY_HASS_USER], camera_id):
+            return web.Response(status=HTTPStatus.FORBIDDEN)
+        try:
+            jpeg = await self.hub.client.thumbnail(camera_id, int(at))
+        except EngineError as error:
+            return web.Response(status=error.status)
+        return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
 
 class PictureView(_View):

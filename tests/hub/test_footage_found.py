@@ -2,12 +2,15 @@
 
 from datetime import datetime, timedelta
 from http import HTTPStatus
+import io
 import re
 from typing import Any
 
+import av
 from homeassistant.components.media_player.browse_media import SearchMediaQuery
 from homeassistant.components.media_player.errors import BrowseError
 from homeassistant.components.media_source import async_browse_media, async_resolve_media
+from homeassistant.components.media_source.error import Unresolvable
 from homeassistant.components.media_source.helper import async_search_media
 from homeassistant.core import HomeAssistant
 import pytest
@@ -18,6 +21,10 @@ from tests.hub.past import DAY, SAIGON, at
 from tests.hub.stage import camera_id
 
 SOURCE = "media-source://facility_cameras"
+
+
+def us(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000
 
 
 def path_of(entry: MockConfigEntry, title: str) -> str:
@@ -40,13 +47,14 @@ async def test_days_hours_and_gaps(home: HomeAssistant, past: MockConfigEntry) -
     day = await async_browse_media(home, days[1].media_content_id)
     assert day.title.endswith("(Asia/Ho_Chi_Minh)")
     assert [item.title for item in day.children or []] == [
+        "The day in two minutes",
         "00:00 – 14:00 no footage",
         "14:00 – 15:00",
         "14:05 – 14:12 no footage",
         "14:20 – 23:55 no footage",
         "23:00 – 00:00",
     ]
-    hour = await async_browse_media(home, (day.children or [])[1].media_content_id)
+    hour = await async_browse_media(home, (day.children or [])[2].media_content_id)
     titles = [item.title for item in hour.children or []]
     assert titles[:4] == [
         "14:00:00 – 14:05:00",
@@ -59,6 +67,7 @@ async def test_days_hours_and_gaps(home: HomeAssistant, past: MockConfigEntry) -
     ]
     lobby = await async_browse_media(home, f"{path_of(past, 'Lobby')}/day/{DAY:%Y-%m-%d}")
     assert [item.title for item in lobby.children or []] == [
+        "The day in two minutes",
         "14:00 – 15:00 · H.265",
         "14:03 – 00:00 no footage",
     ]
@@ -160,3 +169,41 @@ async def test_a_file_is_named_in_the_facilitys_zone(
     media = await async_resolve_media(home, (item.children or [])[0].media_content_id, None)
     answer = await client.get(media.url)
     assert answer.headers["Content-Disposition"] == f'attachment; filename="Gate_{DAY:%Y%m%d}_141200+0700.mp4"'
+
+
+async def test_pictures_of_what_was_recorded(
+    home: HomeAssistant, past: MockConfigEntry, hass_client: ClientSessionGenerator, hass_read_only_user: MockUser
+) -> None:
+    day = await async_browse_media(home, f"{path_of(past, 'Gate')}/day/{DAY:%Y-%m-%d}")
+    hour = next(item for item in day.children or [] if item.title == "14:00 – 15:00")
+    assert hour.thumbnail == f"/api/facility_cameras/thumbnail/{camera_id(past, 'Gate')}/{us(at(14))}.jpg"
+    client = await hass_client()
+    answer = await client.get(hour.thumbnail)
+    assert answer.status == HTTPStatus.OK
+    assert answer.content_type == "image/jpeg"
+    assert (await answer.read()).startswith(b"\xff\xd8")
+    assert (await client.get(hour.thumbnail.replace(str(us(at(14))), "0"))).status == HTTPStatus.NOT_FOUND
+    assert (await client.get(hour.thumbnail.replace(camera_id(past, "Gate"), "other"))).status == HTTPStatus.NOT_FOUND
+    hass_read_only_user.mock_policy({"entities": {"entity_ids": {"camera.another": True}}})
+    refresh = await home.auth.async_create_refresh_token(hass_read_only_user, "http://client")
+    client = await hass_client(home.auth.async_create_access_token(refresh))
+    assert (await client.get(hour.thumbnail)).status == HTTPStatus.FORBIDDEN
+
+
+async def test_a_day_in_two_minutes(
+    home: HomeAssistant, past: MockConfigEntry, hass_client: ClientSessionGenerator
+) -> None:
+    client = await hass_client()
+    film = f"{path_of(past, 'Gate')}/film/{DAY:%Y-%m-%d}"
+    media = await async_resolve_media(home, film, None)
+    assert media.mime_type == "video/mp4"
+    answer = await client.get(media.url)
+    assert answer.status == HTTPStatus.OK
+    with av.open(io.BytesIO(await answer.read()), "r") as container:
+        assert len(list(container.decode(video=0))) == 18, "one key picture a minute"
+    for item in (
+        f"{path_of(past, 'Gate')}/film/2026-99-99",
+        f"{path_of(past, 'Gate')}/film/{DAY - timedelta(days=1):%Y-%m-%d}",
+    ):
+        with pytest.raises(Unresolvable):
+            await async_resolve_media(home, item, None)
