@@ -1,9 +1,10 @@
-"""Clips of footage for automations and people: made by the engine, kept for a day below Home Assistant's media folder.
+"""Clips and films of footage for automations and people: made by the engine, kept for a day below Home Assistant's media folder.
 
 Nobody lists them there (their folder is hidden); notifiers may read them, because `allowlist_external_dirs` allows the media folder by
 itself. Addresses and media ids name a camera and a file: both are looked up, never joined to a path.
 """
 
+import asyncio
 from contextlib import suppress
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from homeassistant.core import HomeAssistant, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonValueType
 
 from .const import DOMAIN, LOGGER
@@ -31,9 +33,14 @@ LIFE_S = 24 * 3600
 #: Whoever has one made a minute must not fill the disk.
 _MOST, _MOST_BYTES = 500, 8 << 30
 #: Longest span at once.
-LONGEST = timedelta(hours=6)
+LONGEST_CLIP, LONGEST_FILM = timedelta(hours=6), timedelta(days=32)
+#: A film of what is still recorded is made anew after so long.
+_UNFINISHED_S = 60
 #: What was received in these last seconds may not be on the disk yet.
 _FRESH_S = 10
+#: Films by camera, start and end; the newest of them.
+_FILMS: HassKey[dict[tuple[str, int, int], asyncio.Task[tuple[Clip, float]]]] = HassKey(f"{DOMAIN}_films")
+_MOST_FILMS = 200
 _US = 1_000_000
 
 
@@ -94,6 +101,44 @@ async def async_make(
         problem = job["problem"] or {"cause": ClipCause.FAULT, "placeholders": {"reason": job["state"]}}
         raise _error(hass, entry, camera_id, problem, start_us, end_us)
     return job["result"]
+
+
+async def async_film(hass: HomeAssistant, entry: ConfigEntry, camera_id: str, start_us: int, end_us: int) -> str:
+    """The name of a film of [start, end), the longest of several files: made now, or kept from before. A film of a day
+    that is not over is made anew each time after a minute. Raises HomeAssistantError that says why there is none.
+    """
+    films = hass.data.setdefault(_FILMS, {})
+    key = camera_id, start_us, end_us
+    task = films.get(key)
+    if task is None or (task.done() and not await _still_good(hass, task, camera_id, end_us)):
+        # Shared by all who ask, and not ended when one of them goes away.
+        task = films[key] = hass.async_create_background_task(
+            _async_made_film(hass, entry, camera_id, start_us, end_us), f"{DOMAIN} film"
+        )
+        for old in list(films)[: max(0, len(films) - _MOST_FILMS)]:
+            del films[old]
+    film, _ = await asyncio.shield(task)
+    return Path(max(film["files"], key=lambda file: file["end"] - file["start"])["path"]).name
+
+
+async def _async_made_film(
+    hass: HomeAssistant, entry: ConfigEntry, camera_id: str, start_us: int, end_us: int
+) -> tuple[Clip, float]:
+    """The film, and when it was begun (Unix seconds)."""
+    begun = time.time()
+    return await async_make(hass, entry, camera_id, "film", start_us, end_us), begun
+
+
+async def _still_good(hass: HomeAssistant, task: asyncio.Task[tuple[Clip, float]], camera_id: str, end_us: int) -> bool:
+    """Whether a film that was made is there, and tells all there is to tell."""
+    if task.cancelled() or task.exception() is not None:
+        return False
+    film, begun = task.result()
+    if (film["open"] or end_us > begun * _US) and time.time() - begun > _UNFINISHED_S:
+        return False
+    names = [Path(file["path"]).name for file in film["files"]]
+    folder = folder_of(hass)
+    return await hass.async_add_executor_job(lambda: all(find(folder, camera_id, name) for name in names))
 
 
 def folder_of(hass: HomeAssistant) -> Path:

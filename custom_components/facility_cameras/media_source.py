@@ -2,7 +2,8 @@
 
 Days and hours are those of Home Assistant's time zone. They are cut in UTC, so a day of 23 or 25 hours has that many.
 Identifiers: `FACILITY`, `FACILITY/CAMERA`, `FACILITY/CAMERA/START-END` (UTC seconds, an hour or a span),
-`FACILITY/CAMERA/day/2026-11-25`, `FACILITY/CAMERA/segment/ID`, `FACILITY/CAMERA/clip/NAME` (a file that was made).
+`FACILITY/CAMERA/day/2026-11-25`, `FACILITY/CAMERA/segment/ID`, `FACILITY/CAMERA/clip/NAME` (a file that
+was made), `FACILITY/CAMERA/film/START-END` (a day, or less, in two minutes).
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from homeassistant.components.media_source import (
 from homeassistant.components.websocket_api.connection import current_connection
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.http import current_request
 from homeassistant.util import dt as dt_util
 
@@ -93,6 +95,15 @@ class FootageSource(MediaSource):
             if path is None:
                 raise Unresolvable(wording.words(self.hass, "media_unknown"))
             return PlayMedia(clips.url_of(camera.subentry_id, path.name), "video/mp4")
+        if len(parts) == 4 and parts[2] == "film" and (interval := _Interval.parse(parts[3])) is not None:
+            start, end = interval.start * _US, interval.end * _US
+            try:
+                name = await clips.async_film(self.hass, entry, camera.subentry_id, start, end)
+            except HomeAssistantError as error:
+                given = error.translation_placeholders or {}
+                sentence = wording.words(self.hass, f"{error.translation_key}.message", "exceptions", **given)
+                raise Unresolvable(sentence) from error
+            return PlayMedia(clips.url_of(camera.subentry_id, name), "video/mp4")
         interval = self._interval(parts)
         if interval is None:
             raise Unresolvable(wording.words(self.hass, "media_unknown"))

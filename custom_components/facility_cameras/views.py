@@ -27,13 +27,15 @@ from .hub import HUB, Hub
 from .playback import Playback
 
 _BASE = f"/api/{DOMAIN}"
+#: Pixels: as wide as the media browser shows them on a sharp screen.
+THUMBNAIL_WIDTH = 400
 PLAYLIST_TYPE = "application/x-mpegURL"
 
 
 @callback
 def async_register(hass: HomeAssistant) -> None:
     """Register every view. Routes cannot be removed, so each looks up what it needs when it is asked."""
-    for view in (PlaylistView, InitView, SegmentView, DownloadView, ClipView, PictureView):
+    for view in (PlaylistView, InitView, SegmentView, DownloadView, ClipView, ThumbnailView, PictureView):
         hass.http.register_view(view(hass))
 
 
@@ -45,6 +47,11 @@ def playlist_url(token: str) -> str:
 def download_url(camera_id: str, segment_id: int) -> str:
     """Where one file of footage is fetched; must be signed."""
     return f"{_BASE}/segment/{camera_id}/{segment_id}.mp4"
+
+
+def thumbnail_url(camera_id: str, at: int) -> str:
+    """Where a small picture of recorded footage, at or before a time (UTC microseconds), is fetched by who is logged in."""
+    return f"{_BASE}/thumbnail/{camera_id}/{at}.jpg"
 
 
 def picture_url(token: str) -> str:
@@ -72,6 +79,13 @@ class _View(HomeAssistantView):
     def hub(self) -> Hub:
         """The hub as it is now."""
         return self._hass.data[HUB]
+
+    def _check(self, request: web.Request, camera_id: str) -> None:
+        """Raise HTTPNotFound for a camera that is none of ours, HTTPForbidden for a user who may not see it."""
+        if not any(camera_id in cameras_of(entry) for entry in self._hass.config_entries.async_entries(DOMAIN)):
+            raise web.HTTPNotFound
+        if not may_see(self._hass, request[KEY_HASS_USER], camera_id):
+            raise web.HTTPForbidden
 
     async def _file(self, segment: Segment, facility_id: str, *, name: str | None = None) -> web.StreamResponse:
         """A file of footage, whole or in ranges; 404 if it is not (or no longer) in the facility's archive."""
@@ -192,10 +206,7 @@ class ClipView(_View):
 
     async def get(self, request: web.Request, camera_id: str, file: str) -> web.StreamResponse:
         """Answer with the file, whole or in ranges."""
-        if not any(camera_id in cameras_of(entry) for entry in self._hass.config_entries.async_entries(DOMAIN)):
-            return web.Response(status=HTTPStatus.NOT_FOUND)
-        if not may_see(self._hass, request[KEY_HASS_USER], camera_id):
-            return web.Response(status=HTTPStatus.FORBIDDEN)
+        self._check(request, camera_id)
         folder = clips.folder_of(self._hass)
         path = await self._hass.async_add_executor_job(clips.find, folder, camera_id, file)
         if path is None:
@@ -206,6 +217,25 @@ class ClipView(_View):
             "Content-Disposition": f'inline; filename="{path.name}"',
         }
         return web.FileResponse(path, headers=headers)
+
+
+class ThumbnailView(_View):
+    """A small picture of recorded footage, for who may see the camera."""
+
+    url = f"{_BASE}/thumbnail/{{camera_id}}/{{at:[0-9]{{1,18}}}}.jpg"
+    name = f"api:{DOMAIN}:thumbnail"
+
+    async def get(self, request: web.Request, camera_id: str, at: str) -> web.Response:
+        """Answer with the engine's."""
+        self._check(request, camera_id)
+        try:
+            jpeg = await self.hub.client.thumbnail(camera_id, int(at), THUMBNAIL_WIDTH)
+        except EngineError as error:
+            return web.Response(status=error.status)
+        if jpeg is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        # Footage of the past does not change, but what is nearest to a time may.
+        return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})
 
 
 class PictureView(_View):
