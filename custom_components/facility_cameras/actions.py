@@ -21,12 +21,14 @@ from . import clips
 from .const import CONF_RECORD, DOMAIN
 from .coordinator import FacilityConfigEntry, cameras_of
 from .engine_client import EngineError
+from .footage_time import async_zone, moment
 from .hub import HUB
 from .switch import async_set_recording
 
 ACTION_SET_RECORDING = "set_recording"
 ACTION_SNAPSHOT = "snapshot"
 ACTION_CLIP = "clip"
+ACTION_FILM = "film"
 ATTR_WIDTH = "width"
 ATTR_START = "start"
 ATTR_END = "end"
@@ -47,7 +49,7 @@ _SNAPSHOT = vol.Schema(
         vol.Optional(ATTR_WIDTH): vol.All(vol.Coerce(int), vol.Range(min=64, max=7680)),
     }
 )
-#: A time without a zone is one of Home Assistant's.
+#: A time without a zone is one of the facility's clocks.
 _SPAN = {
     vol.Required(ATTR_ENTITY_ID): cv.entity_id,
     vol.Required(ATTR_START): cv.datetime,
@@ -65,6 +67,7 @@ def async_register(hass: HomeAssistant) -> None:
         DOMAIN, ACTION_SNAPSHOT, _async_snapshot, _SNAPSHOT, supports_response=SupportsResponse.OPTIONAL
     )
     hass.services.async_register(DOMAIN, ACTION_CLIP, _async_clip, _CLIP, supports_response=SupportsResponse.OPTIONAL)
+    hass.services.async_register(DOMAIN, ACTION_FILM, _async_film, _CLIP, supports_response=SupportsResponse.OPTIONAL)
     clips.async_register(hass)
 
 
@@ -107,15 +110,25 @@ async def _async_snapshot(call: ServiceCall) -> ServiceResponse:
 
 async def _async_clip(call: ServiceCall) -> ServiceResponse:
     """Cut footage of a camera to a file that notifiers may take."""
+    return await _async_made(call, ACTION_CLIP, clips.LONGEST_CLIP)
+
+
+async def _async_film(call: ServiceCall) -> ServiceResponse:
+    """A day, or any other stretch, in two minutes."""
+    return await _async_made(call, ACTION_FILM, clips.LONGEST_FILM)
+
+
+async def _async_made(call: ServiceCall, kind: str, longest: timedelta) -> ServiceResponse:
     entry, camera_id = await _readable_camera(call)
-    start = dt_util.as_utc(call.data[ATTR_START])
-    end = start + call.data[ATTR_DURATION] if ATTR_DURATION in call.data else dt_util.as_utc(call.data[ATTR_END])
-    if end - start > clips.LONGEST:
-        hours = str(clips.LONGEST // timedelta(hours=1))
+    zone = await async_zone(entry)
+    start = moment(call.data[ATTR_START], zone)
+    end = start + call.data[ATTR_DURATION] if ATTR_DURATION in call.data else moment(call.data[ATTR_END], zone)
+    if end - start > longest:
+        hours = str(longest // timedelta(hours=1))
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="clip_too_long", translation_placeholders={"hours": hours}
         )
-    return await clips.async_clip(call.hass, entry, camera_id, ACTION_CLIP, start, end)
+    return await clips.async_clip(call.hass, entry, camera_id, kind, start, end)
 
 
 async def _readable_camera(call: ServiceCall) -> tuple[ConfigEntry, str]:

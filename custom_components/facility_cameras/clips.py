@@ -1,11 +1,12 @@
-"""Clips of footage for automations and people: made by the engine, kept for a day below Home Assistant's media folder.
+"""Clips and films of footage for automations and people: made by the engine, kept for a day below Home Assistant's media folder.
 
 Nobody lists them there (their folder is hidden); notifiers may read them, because `allowlist_external_dirs` allows the media folder by
 itself. Addresses and media ids name a camera and a file: both are looked up, never joined to a path.
 """
 
+import asyncio
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from http import HTTPStatus
 from pathlib import Path
 import time
@@ -16,13 +17,14 @@ from homeassistant.core import HomeAssistant, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import JsonValueType
 
 from .const import DOMAIN, LOGGER
 from .coordinator import cameras_of
 from .engine.api import Clip, ClipCause, ClipFile, Problem
 from .engine_client import EngineError
-from .footage_time import async_zone
+from .footage_time import async_zone, local
 from .hub import HUB
 
 #: Below the first media folder.
@@ -32,9 +34,14 @@ LIFE_S = 24 * 3600
 #: Whoever has one made a minute must not fill the disk.
 _MOST, _MOST_BYTES = 500, 8 << 30
 #: Longest span at once.
-LONGEST = timedelta(hours=6)
+LONGEST_CLIP, LONGEST_FILM = timedelta(hours=6), timedelta(days=32)
+#: A film of what is still recorded is made anew after so long.
+_UNFINISHED_S = 60
 #: What was received in these last seconds may not be on the disk yet.
 _FRESH_S = 10
+#: Films by camera, start and end; the newest of them.
+_FILMS: HassKey[dict[tuple[str, int, int], asyncio.Task[tuple[Clip, float]]]] = HassKey(f"{DOMAIN}_films")
+_MOST_FILMS = 200
 _US = 1_000_000
 
 
@@ -58,9 +65,12 @@ async def async_clip(
     if end <= start:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="clip_empty")
     clip = await async_make(hass, entry, camera_id, kind, _us(start), _us(end))
-    files = [_told(hass, entry, camera_id, file) for file in clip["files"]]
+    zone = await async_zone(entry)
+    files = [_told(hass, entry, camera_id, file, zone) for file in clip["files"]]
     longest = max(range(len(files)), key=lambda number: clip["files"][number]["end"] - clip["files"][number]["start"])
-    gaps: list[JsonValueType] = [{"start": _iso(gap["start"]), "end": _iso(gap["end"])} for gap in clip["gaps"]]
+    gaps: list[JsonValueType] = [
+        {"start": _iso(zone, gap["start"]), "end": _iso(zone, gap["end"])} for gap in clip["gaps"]
+    ]
     return {
         # Of several files, the longest: what an alert sends.
         **{key: files[longest][key] for key in ("path", "media_content_id", "url", "start", "end")},
@@ -74,18 +84,18 @@ async def async_make(
 ) -> Clip:
     """A clip (or what `kind` names) of [start, end), UTC microseconds. Raises HomeAssistantError that says why not."""
     client = hass.data[HUB].client
+    zone = await async_zone(entry)
     folder = folder_of(hass) / camera_id
     try:
         await hass.async_add_executor_job(_prepare, folder)
     except OSError as error:
         problem: Problem = {"cause": ClipCause.NOT_WRITTEN, "placeholders": {"reason": error.strerror or str(error)}}
-        raise _error(hass, entry, camera_id, problem, start_us, end_us) from error
+        raise _error(hass, entry, camera_id, problem, zone, start_us, end_us) from error
     try:
         if end_us > (dt_util.utcnow().timestamp() - _FRESH_S) * _US:
             await client.flush()
-        zone = str(await async_zone(entry))
         job = await client.make(
-            kind, camera_id, {"start": start_us, "end": end_us, "folder": str(folder), "zone": zone}
+            kind, camera_id, {"start": start_us, "end": end_us, "folder": str(folder), "zone": str(zone)}
         )
     except EngineError as error:
         busy = error.status == HTTPStatus.SERVICE_UNAVAILABLE and hass.data[HUB].connected
@@ -93,8 +103,46 @@ async def async_make(
         raise HomeAssistantError(translation_domain=DOMAIN, translation_key=key) from error
     if job["result"] is None:
         problem = job["problem"] or {"cause": ClipCause.FAULT, "placeholders": {"reason": job["state"]}}
-        raise _error(hass, entry, camera_id, problem, start_us, end_us)
+        raise _error(hass, entry, camera_id, problem, zone, start_us, end_us)
     return job["result"]
+
+
+async def async_film(hass: HomeAssistant, entry: ConfigEntry, camera_id: str, start_us: int, end_us: int) -> str:
+    """The name of a film of [start, end), the longest of several files: made now, or kept from before. A film of a day
+    that is not over is made anew each time after a minute. Raises HomeAssistantError that says why there is none.
+    """
+    films = hass.data.setdefault(_FILMS, {})
+    key = camera_id, start_us, end_us
+    task = films.get(key)
+    if task is None or (task.done() and not await _still_good(hass, task, camera_id, end_us)):
+        # Shared by all who ask, and not ended when one of them goes away.
+        task = films[key] = hass.async_create_background_task(
+            _async_made_film(hass, entry, camera_id, start_us, end_us), f"{DOMAIN} film"
+        )
+        for old in list(films)[: max(0, len(films) - _MOST_FILMS)]:
+            del films[old]
+    film, _ = await asyncio.shield(task)
+    return Path(max(film["files"], key=lambda file: file["end"] - file["start"])["path"]).name
+
+
+async def _async_made_film(
+    hass: HomeAssistant, entry: ConfigEntry, camera_id: str, start_us: int, end_us: int
+) -> tuple[Clip, float]:
+    """The film, and when it was begun (Unix seconds)."""
+    begun = time.time()
+    return await async_make(hass, entry, camera_id, "film", start_us, end_us), begun
+
+
+async def _still_good(hass: HomeAssistant, task: asyncio.Task[tuple[Clip, float]], camera_id: str, end_us: int) -> bool:
+    """Whether a film that was made is there, and tells all there is to tell."""
+    if task.cancelled() or task.exception() is not None:
+        return False
+    film, begun = task.result()
+    if (film["open"] or end_us > begun * _US) and time.time() - begun > _UNFINISHED_S:
+        return False
+    names = [Path(file["path"]).name for file in film["files"]]
+    folder = folder_of(hass)
+    return await hass.async_add_executor_job(lambda: all(find(folder, camera_id, name) for name in names))
 
 
 def folder_of(hass: HomeAssistant) -> Path:
@@ -123,14 +171,16 @@ def find(folder: Path, camera_id: str, name: str) -> Path | None:
         return None
 
 
-def _told(hass: HomeAssistant, entry: ConfigEntry, camera_id: str, file: ClipFile) -> dict[str, JsonValueType]:
+def _told(
+    hass: HomeAssistant, entry: ConfigEntry, camera_id: str, file: ClipFile, zone: tzinfo
+) -> dict[str, JsonValueType]:
     name = Path(file["path"]).name
     return {
         "path": file["path"],
         "media_content_id": media_id(entry, camera_id, name),
         "url": async_sign_path(hass, url_of(camera_id, name), timedelta(seconds=LIFE_S)),
-        "start": _iso(file["start"]),
-        "end": _iso(file["end"]),
+        "start": _iso(zone, file["start"]),
+        "end": _iso(zone, file["end"]),
         "bytes": file["bytes"],
         "codec": file["codec"],
         "width": file["width"],
@@ -139,15 +189,17 @@ def _told(hass: HomeAssistant, entry: ConfigEntry, camera_id: str, file: ClipFil
 
 
 def _error(
-    hass: HomeAssistant, entry: ConfigEntry, camera_id: str, problem: Problem, start_us: int, end_us: int
+    hass: HomeAssistant, entry: ConfigEntry, camera_id: str, problem: Problem, zone: tzinfo, start_us: int, end_us: int
 ) -> HomeAssistantError:
     """What is wrong, where, and what to do."""
     given = problem["placeholders"]
-    nearest = {f"nearest_{key}": _words(int(given[key])) for key in ("start", "end") if given.get(key, "").isdecimal()}
+    nearest = {
+        f"nearest_{key}": _words(zone, int(given[key])) for key in ("start", "end") if given.get(key, "").isdecimal()
+    }
     placeholders = {
         "camera": cameras_of(entry)[camera_id].title,
-        "start": _words(start_us),
-        "end": _words(end_us),
+        "start": _words(zone, start_us),
+        "end": _words(zone, end_us),
         "folder": str(folder_of(hass)),
         "needed": given.get("needed", ""),
         "reason": given.get("reason", ""),
@@ -183,10 +235,10 @@ def _us(moment: datetime) -> int:
     return round(moment.timestamp() * _US)
 
 
-def _iso(microseconds: int) -> str:
-    """In Home Assistant's zone, named by its offset."""
-    return dt_util.as_local(dt_util.utc_from_timestamp(microseconds / _US)).isoformat(timespec="milliseconds")
+def _iso(zone: tzinfo, microseconds: int) -> str:
+    """In the facility's zone, named by its offset."""
+    return local(zone, microseconds).isoformat(timespec="milliseconds")
 
 
-def _words(microseconds: int) -> str:
-    return f"{dt_util.as_local(dt_util.utc_from_timestamp(microseconds / _US)):%d/%m/%Y %H:%M:%S}"
+def _words(zone: tzinfo, microseconds: int) -> str:
+    return f"{local(zone, microseconds):%d/%m/%Y %H:%M:%S}"

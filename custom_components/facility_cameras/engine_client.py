@@ -169,9 +169,14 @@ class EngineClient:
         """The init segment of a format."""
         return await self._bytes(f"/v1/cameras/{camera_id}/formats/{format_id}")
 
-    async def thumbnail(self, camera_id: str, at: int) -> bytes:
-        """A small JPEG of what was recorded at or before a time. Raises `EngineError`: 404 where there is none near it."""
-        return await self._bytes(f"/v1/cameras/{camera_id}/thumbnail", at=at)
+    async def thumbnail(self, camera_id: str, at: int, width: int) -> bytes | None:
+        """A JPEG of the recorded key picture at or before a time, `width` pixels at most. None: no footage near it."""
+        try:
+            return await self._bytes(f"/v1/cameras/{camera_id}/thumbnail", at=at, width=width)
+        except EngineError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
 
     async def make(self, kind: str, camera_id: str, request: ClipRequest) -> JobState:
         """Have a `clip`, `film` or `preview` made and wait for it, as long as it takes; who stops waiting cancels it."""

@@ -66,7 +66,7 @@ class FootageItems:
                 lines.append((hour.start * US, self._piece(hour, inside, "%H:%M")))
         item = self._listing(f"day/{day.isoformat()}", f"{self.day_title(day)} ({self._zone})", lines, gaps)
         if spans:
-            item.children = [self._film(day), *(item.children or [])]
+            item.children = [self._film(interval), *(item.children or [])]
         return item
 
     def hour(
@@ -139,11 +139,11 @@ class FootageItems:
         item.thumbnail = thumbnail_url(self._camera_id, shown)
         return item
 
-    def _film(self, day: date) -> BrowseMediaSource:
+    def _film(self, day: Interval) -> BrowseMediaSource:
         """The day in two minutes, made when it is played."""
         return BrowseMediaSource(
             domain=DOMAIN,
-            identifier=f"{self._path}/film/{day.isoformat()}",
+            identifier=f"{self._path}/film/{day}",
             media_class=MediaClass.MOVIE,
             media_content_type="video/mp4",
             title=wording.words(self._hass, "media_film"),

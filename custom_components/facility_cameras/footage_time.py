@@ -79,12 +79,17 @@ def local(zone: tzinfo, microseconds: int) -> datetime:
     )
 
 
+def moment(given: datetime, zone: tzinfo) -> datetime:
+    """A time that somebody gave, in UTC: without a zone it is what clocks in `zone` show."""
+    return (given if given.tzinfo is not None else given.replace(tzinfo=zone)).astimezone(UTC)
+
+
 def clock(zone: tzinfo, microseconds: int, form: str = "%H:%M") -> str:
     """Time of day; in the hour that a day has twice, with its distance to UTC."""
-    moment = local(zone, microseconds)
-    twice = moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset()
+    shown = local(zone, microseconds)
+    twice = shown.replace(fold=0).utcoffset() != shown.replace(fold=1).utcoffset()
     # The hour that does not exist is never shown: no moment falls into it.
-    return f"{moment:{form}}" + (f" (UTC{moment:%:z})" if twice else "")
+    return f"{shown:{form}}" + (f" (UTC{shown:%:z})" if twice else "")
 
 
 def clocks(zone: tzinfo, start_us: int, end_us: int, form: str = "%H:%M") -> str:

@@ -2,13 +2,12 @@
 
 Identifiers: `FACILITY`, `FACILITY/CAMERA`, `FACILITY/CAMERA/START-END` (UTC seconds, an hour or a piece),
 `FACILITY/CAMERA/day/2026-11-25` (of the facility's zone), `FACILITY/CAMERA/segment/ID`, `FACILITY/CAMERA/clip/NAME` (a
-file that was made), `FACILITY/CAMERA/film/2026-11-25` (made when it is played). A time without footage plays
+file that was made), `FACILITY/CAMERA/film/START-END` (a day, or less, in two minutes). A time without footage plays
 the nearest there is; who browses or searches is told so before.
 """
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
-from pathlib import Path
 
 from homeassistant.auth.models import User
 from homeassistant.components.http.const import KEY_HASS_USER
@@ -88,10 +87,9 @@ class FootageSource(MediaSource):
             if path is None:
                 raise Unresolvable(wording.words(self.hass, "media_unknown"))
             return PlayMedia(clips.url_of(camera.subentry_id, path.name), "video/mp4")
-        zone = await async_zone(entry)
-        if parts[2:3] == ["film"] and (whole := _interval([*parts[:2], "day", *parts[3:]], zone)) is not None:
-            return await self._film(entry, camera, whole)
-        interval = _interval(parts, zone)
+        if len(parts) == 4 and parts[2] == "film" and (interval := Interval.parse(parts[3])) is not None:
+            return await self._film(entry, camera, interval)
+        interval = _interval(parts, await async_zone(entry))
         if interval is None:
             raise Unresolvable(wording.words(self.hass, "media_unknown"))
         try:
@@ -101,22 +99,16 @@ class FootageSource(MediaSource):
         playback = Playback(entry.entry_id, camera.subentry_id, interval.start * US, interval.end * US)
         return PlayMedia(playlist_url(self.hass.data[HUB].playback.add(playback)), PLAYLIST_TYPE)
 
-    async def _film(self, entry: ConfigEntry, camera: ConfigSubentry, day: Interval) -> PlayMedia:
-        """Have a day's film made; of several (the camera's format changed), the longest is played."""
-        end = min(day.end, int(dt_util.utcnow().timestamp()))
+    async def _film(self, entry: ConfigEntry, camera: ConfigSubentry, interval: Interval) -> PlayMedia:
+        """Have a film made, or take the one that was made before."""
         try:
-            made = await clips.async_make(
-                self.hass, entry, camera.subentry_id, "film", day.start * US, max(end, day.start + 1) * US
-            )
+            name = await clips.async_film(self.hass, entry, camera.subentry_id, interval.start * US, interval.end * US)
         except HomeAssistantError as error:
+            given = error.translation_placeholders or {}
             raise Unresolvable(
-                translation_domain=error.translation_domain,
-                translation_key=error.translation_key,
-                translation_placeholders=error.translation_placeholders,
+                wording.words(self.hass, f"{error.translation_key}.message", "exceptions", **given)
             ) from error
-        longest = max(made["files"], key=lambda file: file["end"] - file["start"])
-        path = Path(longest["path"])
-        return PlayMedia(clips.url_of(camera.subentry_id, path.name), "video/mp4", path=path)
+        return PlayMedia(clips.url_of(camera.subentry_id, name), "video/mp4")
 
     async def _with_footage(self, camera: ConfigSubentry, interval: Interval) -> Interval:
         """The same if there is footage in it (or none at all), else the nearest, as long as what was asked for."""

@@ -16,7 +16,7 @@ from .const import DOMAIN
 from .coordinator import FacilityConfigEntry
 from .engine_client import EngineError
 from .footage_gaps import async_known
-from .footage_time import US, async_zone, local
+from .footage_time import US, async_zone, local, moment
 from .hub import HUB
 
 ACTION_RECORDINGS = "recordings"
@@ -61,8 +61,8 @@ async def _async_recordings(call: ServiceCall) -> ServiceResponse:
     told: list[JsonValueType] = []
     for camera_id, entry in cameras.items():
         zone = await async_zone(entry)
-        start = _moment(call.data[ATTR_START], zone)
-        end = _moment(call.data[ATTR_END], zone) if ATTR_END in call.data else dt_util.utcnow()
+        start = moment(call.data[ATTR_START], zone)
+        end = moment(call.data[ATTR_END], zone) if ATTR_END in call.data else dt_util.utcnow()
         if not timedelta() < end - start <= _LONGEST:
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
@@ -113,10 +113,6 @@ async def _async_told(
         # Nothing was to be recorded: neither complete nor not.
         "completeness": round(min(known["footage_s"] / known["wanted_s"], 1.0), 5) if known["wanted_s"] else None,
     }
-
-
-def _moment(given: datetime, zone: tzinfo) -> datetime:
-    return given if given.tzinfo is not None else given.replace(tzinfo=zone)
 
 
 def _us(moment: datetime) -> int:

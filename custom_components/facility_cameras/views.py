@@ -27,6 +27,8 @@ from .hub import HUB, Hub
 from .playback import Playback
 
 _BASE = f"/api/{DOMAIN}"
+#: Pixels: as wide as the media browser shows them on a sharp screen.
+THUMBNAIL_WIDTH = 400
 PLAYLIST_TYPE = "application/x-mpegURL"
 
 
@@ -48,7 +50,7 @@ def download_url(camera_id: str, segment_id: int) -> str:
 
 
 def thumbnail_url(camera_id: str, at: int) -> str:
-    """Where a small picture of footage is fetched, by who is logged in."""
+    """Where a small picture of recorded footage, at or before a time (UTC microseconds), is fetched by who is logged in."""
     return f"{_BASE}/thumbnail/{camera_id}/{at}.jpg"
 
 
@@ -77,6 +79,13 @@ class _View(HomeAssistantView):
     def hub(self) -> Hub:
         """The hub as it is now."""
         return self._hass.data[HUB]
+
+    def _check(self, request: web.Request, camera_id: str) -> None:
+        """Raise HTTPNotFound for a camera that is none of ours, HTTPForbidden for a user who may not see it."""
+        if not any(camera_id in cameras_of(entry) for entry in self._hass.config_entries.async_entries(DOMAIN)):
+            raise web.HTTPNotFound
+        if not may_see(self._hass, request[KEY_HASS_USER], camera_id):
+            raise web.HTTPForbidden
 
     async def _file(self, segment: Segment, facility_id: str, *, name: str | None = None) -> web.StreamResponse:
         """A file of footage, whole or in ranges; 404 if it is not (or no longer) in the facility's archive."""
@@ -197,10 +206,7 @@ class ClipView(_View):
 
     async def get(self, request: web.Request, camera_id: str, file: str) -> web.StreamResponse:
         """Answer with the file, whole or in ranges."""
-        if not any(camera_id in cameras_of(entry) for entry in self._hass.config_entries.async_entries(DOMAIN)):
-            return web.Response(status=HTTPStatus.NOT_FOUND)
-        if not may_see(self._hass, request[KEY_HASS_USER], camera_id):
-            return web.Response(status=HTTPStatus.FORBIDDEN)
+        self._check(request, camera_id)
         folder = clips.folder_of(self._hass)
         path = await self._hass.async_add_executor_job(clips.find, folder, camera_id, file)
         if path is None:
@@ -214,20 +220,22 @@ class ClipView(_View):
 
 
 class ThumbnailView(_View):
-    """A small picture of what a camera recorded at a time, for who may see the camera."""
+    """A small picture of recorded footage, for who may see the camera."""
 
-    url = f"{_BASE}/thumbnail/{{camera_id}}/{{at:[0-9]{{1,17}}}}.jpg"
+    url = f"{_BASE}/thumbnail/{{camera_id}}/{{at:[0-9]{{1,18}}}}.jpg"
     name = f"api:{DOMAIN}:thumbnail"
 
     async def get(self, request: web.Request, camera_id: str, at: str) -> web.Response:
-        """Answer with the engine's; it is not kept for longer than footage may be there."""
-        if not may_see(self._hass, request[KEY_HASS_USER], camera_id):
-            return web.Response(status=HTTPStatus.FORBIDDEN)
+        """Answer with the engine's."""
+        self._check(request, camera_id)
         try:
-            jpeg = await self.hub.client.thumbnail(camera_id, int(at))
+            jpeg = await self.hub.client.thumbnail(camera_id, int(at), THUMBNAIL_WIDTH)
         except EngineError as error:
             return web.Response(status=error.status)
-        return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
+        if jpeg is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        # Footage of the past does not change, but what is nearest to a time may.
+        return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})
 
 
 class PictureView(_View):

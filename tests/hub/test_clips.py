@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+import io
 import os
 from pathlib import Path
 import re
@@ -19,7 +20,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.facility_cameras import clips
+from custom_components.facility_cameras import clips, views
 from custom_components.facility_cameras.const import DOMAIN
 from custom_components.facility_cameras.engine.api import ClipCause
 from tests.hub.stage import Simulator, camera_id, entity_id, hub_of, until, until_awaited, until_online
@@ -54,11 +55,11 @@ async def begin_of(home: HomeAssistant, entry: MockConfigEntry) -> datetime:
 
 
 async def ask(
-    home: HomeAssistant, entry: MockConfigEntry, context: Context | None = None, **data: Any
+    home: HomeAssistant, entry: MockConfigEntry, context: Context | None = None, action: str = "clip", **data: Any
 ) -> dict[str, Any]:
     entity = entity_id(home, "camera", camera_id(entry, "Cổng chính"), "camera")
     answer = await home.services.async_call(
-        DOMAIN, "clip", {"entity_id": entity, **data}, blocking=True, return_response=True, context=context
+        DOMAIN, action, {"entity_id": entity, **data}, blocking=True, return_response=True, context=context
     )
     assert isinstance(answer, dict)
     return answer
@@ -147,6 +148,60 @@ async def test_no_footage_names_the_nearest(home: HomeAssistant, recorded: MockC
     text = translation("vi")["exceptions"]["clip_no_footage"]["message"].format(**given)
     assert "từ 04/06/2021 08:00:00 đến 04/06/2021 08:10:00" in text
     assert f"từ {begun:%d/%m/%Y %H:%M:%S}" in text
+
+
+async def test_a_film_as_action_and_in_the_media_browser(
+    home: HomeAssistant, recorded: MockConfigEntry, hass_client: ClientSessionGenerator
+) -> None:
+    begun = await begin_of(home, recorded)
+    answer = await ask(home, recorded, action="film", start=begun, end=begun + timedelta(seconds=3))
+    assert answer["path"].endswith("_film.mp4")
+    with av.open(answer["path"]) as container:
+        assert len(list(container.decode(video=0))) == 3
+    with pytest.raises(ServiceValidationError):
+        await ask(home, recorded, action="film", start=begun, duration={"days": 33})
+
+    client, gate = await hass_client(), camera_id(recorded, "Cổng chính")
+    start = int(begun.timestamp())
+    source = f"media-source://{DOMAIN}/{recorded.entry_id}/{gate}/film"
+    media = await async_resolve_media(home, f"{source}/{start}-{start + 3}", None)
+    got = await client.get(media.url)
+    assert (got.status, media.mime_type) == (HTTPStatus.OK, "video/mp4")
+    film = home.config.media_dirs["local"] + "/" + clips._FOLDER + f"/{gate}/" + media.url.rpartition("/")[2]
+    made = _written(film)
+    # Kept for the next who asks, and made again once it is gone, or was made while its time was not over.
+    assert (await async_resolve_media(home, f"{source}/{start}-{start + 3}", None)).url == media.url
+    assert _written(film) == made
+    await home.async_add_executor_job(Path(film).unlink)
+    await async_resolve_media(home, f"{source}/{start}-{start + 3}", None)
+    assert _written(film)
+    with pytest.raises(Unresolvable):
+        await async_resolve_media(home, f"{source}/1000-2000", None)
+    with pytest.raises(Unresolvable):
+        await async_resolve_media(home, f"{source}/1000-x", None)
+
+
+def _written(path: str) -> int:
+    return Path(path).stat().st_ctime_ns
+
+
+async def test_thumbnails_for_who_may_see_the_camera(
+    home: HomeAssistant, recorded: MockConfigEntry, hass_read_only_user: MockUser, hass_client: ClientSessionGenerator
+) -> None:
+    begun = await begin_of(home, recorded)
+    gate = camera_id(recorded, "Cổng chính")
+    client = await hass_client()
+    url = views.thumbnail_url(gate, round(begun.timestamp() * US))
+    got = await client.get(url)
+    assert (got.status, got.content_type) == (HTTPStatus.OK, "image/jpeg")
+    with av.open(io.BytesIO(await got.read()), "r") as container:
+        assert container.streams.video[0].width == views.THUMBNAIL_WIDTH
+    assert (await client.get(views.thumbnail_url(gate, 5))).status == HTTPStatus.NOT_FOUND
+    assert (await client.get(views.thumbnail_url("none", 5))).status == HTTPStatus.NOT_FOUND
+    hass_read_only_user.mock_policy({"entities": {"entity_ids": {"camera.another": True}}})
+    refresh = await home.auth.async_create_refresh_token(hass_read_only_user, "http://client")
+    other = await hass_client(home.auth.async_create_access_token(refresh))
+    assert (await other.get(url)).status == HTTPStatus.FORBIDDEN
 
 
 async def test_times_that_cannot_be(home: HomeAssistant, recorded: MockConfigEntry) -> None:

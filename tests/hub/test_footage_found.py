@@ -194,16 +194,19 @@ async def test_a_day_in_two_minutes(
     home: HomeAssistant, past: MockConfigEntry, hass_client: ClientSessionGenerator
 ) -> None:
     client = await hass_client()
-    film = f"{path_of(past, 'Gate')}/film/{DAY:%Y-%m-%d}"
-    media = await async_resolve_media(home, film, None)
+    day = await async_browse_media(home, f"{path_of(past, 'Gate')}/day/{DAY:%Y-%m-%d}")
+    film = (day.children or [])[0]
+    assert film.title == "The day in two minutes"
+    media = await async_resolve_media(home, film.media_content_id, None)
     assert media.mime_type == "video/mp4"
     answer = await client.get(media.url)
     assert answer.status == HTTPStatus.OK
     with av.open(io.BytesIO(await answer.read()), "r") as container:
         assert len(list(container.decode(video=0))) == 18, "one key picture a minute"
-    for item in (
-        f"{path_of(past, 'Gate')}/film/2026-99-99",
-        f"{path_of(past, 'Gate')}/film/{DAY - timedelta(days=1):%Y-%m-%d}",
+    empty = int(at(0, days=-1).timestamp())
+    for item, sentence in (
+        ("2026-99-99", "not there"),
+        (f"{empty}-{empty + 3600}", f"from {at(0, days=-1):%d/%m/%Y} 00:00:00"),
     ):
-        with pytest.raises(Unresolvable):
-            await async_resolve_media(home, item, None)
+        with pytest.raises(Unresolvable, match=sentence):
+            await async_resolve_media(home, f"{path_of(past, 'Gate')}/film/{item}", None)
