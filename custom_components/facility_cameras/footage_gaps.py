@@ -40,13 +40,13 @@ async def async_gaps(hass: HomeAssistant, camera_id: str, interval: Interval, sp
     if not found:
         return []
     reasons = (await async_known(hass, camera_id, found[0][0], found[-1][1]))["gaps"]
-    return [Gap(begin, until, _words(hass, reasons, begin, until)) for begin, until in found]
+    return [Gap(begin, until, reasons_of(hass, reasons, begin, until)) for begin, until in found]
 
 
-async def async_gap_at(hass: HomeAssistant, camera_id: str, at: int) -> Gap:
-    """Why there is no footage of a moment (UTC microseconds). Raises EngineError."""
-    reasons = (await async_known(hass, camera_id, at, at + 1))["gaps"]
-    return Gap(at, at + 1, _words(hass, reasons, at, at + 1))
+async def async_gap_at(hass: HomeAssistant, camera_id: str, start: int, end: int) -> Gap:
+    """Why there is no footage of [start, end) (UTC microseconds). Raises EngineError."""
+    reasons = (await async_known(hass, camera_id, start, end))["gaps"]
+    return Gap(start, end, reasons_of(hass, reasons, start, end))
 
 
 def _holes(spans: Sequence[Span], start: int, end: int) -> list[tuple[int, int]]:
@@ -72,8 +72,8 @@ async def async_known(hass: HomeAssistant, camera_id: str, start: int, end: int)
         return {"gaps": [], "wanted_s": 0.0, "footage_s": 0.0, "until": end, "more": False}
 
 
-def _words(hass: HomeAssistant, reasons: Sequence[Reason], start: int, end: int) -> tuple[str, ...]:
-    """What kept a camera from being recorded, the longest first."""
+def reasons_of(hass: HomeAssistant, reasons: Sequence[Reason], start: int, end: int) -> tuple[str, ...]:
+    """What kept a camera from being recorded in [start, end), in words, the longest first."""
     lasted: dict[str, int] = {}
     for reason in reasons:
         overlap = min(reason["end"], end) - max(reason["start"], start)

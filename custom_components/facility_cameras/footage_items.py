@@ -9,11 +9,13 @@ from homeassistant.core import HomeAssistant
 
 from . import wording
 from .const import DOMAIN
-from .engine.api import Segment, Span
+from .engine.api import Nearest, Segment, Span
 from .footage_gaps import Gap
 from .footage_time import US, Interval, clock, clocks, day_of, hours_of
 from .views import thumbnail_url
 
+#: Gaps that are shorter are told to the second.
+_EXACT_US = 120 * US
 #: Lines of one listing; more gaps than that are told by their number.
 _MOST = 500
 
@@ -42,10 +44,8 @@ class FootageItems:
             if after is not None and after - day > timedelta(days=1):
                 first, last = day + timedelta(days=1), after - timedelta(days=1)
                 times = f"{first:%d/%m/%Y}" if first == last else f"{first:%d/%m/%Y} – {last:%d/%m/%Y}"
-                whole = day_of(self._zone, first)
-                begin = whole.start if whole else 0
-                title = wording.words(self._hass, "media_gap", times=times)
-                children.append(self._gap(Interval(begin, begin), title))
+                empty = day_of(self._zone, last) or Interval(0, 0)
+                children.append(self._gap(empty, wording.words(self._hass, "media_gap", times=times)))
             item = directory(f"{self._path}/day/{day.isoformat()}", self.day_title(day), play=True)
             item.thumbnail = thumbnail_url(self._camera_id, found[day])
             children.append(item)
@@ -96,6 +96,23 @@ class FootageItems:
         item.can_expand = False
         return item
 
+    def gap_title(self, gap: Gap) -> str:
+        """From when to when there is nothing, and why."""
+        empty = Interval.inside(gap.start, gap.end)
+        form = "%H:%M" if gap.end - gap.start >= _EXACT_US else "%H:%M:%S"
+        times = clocks(self._zone, empty.start * US, empty.end * US, form)
+        return wording.words(self._hass, "media_gap", times=times) + self._because(gap)
+
+    def gap_sentence(self, gap: Gap, nearest: Nearest) -> str:
+        """The same, and where the nearest footage is."""
+        form = "%H:%M:%S %d/%m/%Y"
+        before, after = (
+            clock(self._zone, where, form) if where is not None else "–"
+            for where in (nearest["before"], nearest["after"])
+        )
+        title = self.gap_title(gap)
+        return wording.words(self._hass, "media_gap_told", gap=title, before=before, after=after)
+
     # --- pieces ------------------------------------------------------------------------------------------
 
     def _piece(self, piece: Interval, spans: Sequence[Span], form: str) -> BrowseMediaSource:
@@ -109,10 +126,7 @@ class FootageItems:
     def _listing(
         self, identifier: str, title: str, lines: list[tuple[int, BrowseMediaSource]], gaps: Sequence[Gap]
     ) -> BrowseMediaSource:
-        for gap in gaps:
-            times = clocks(self._zone, gap.start, gap.end, "%H:%M" if gap.end - gap.start >= 120 * US else "%H:%M:%S")
-            title_of_gap = wording.words(self._hass, "media_gap", times=times) + self._because(gap)
-            lines.append((gap.start, self._gap(Interval.around(gap.start, gap.end), title_of_gap)))
+        lines += [(gap.start, self._gap(Interval.inside(gap.start, gap.end), self.gap_title(gap))) for gap in gaps]
         lines.sort(key=lambda line: line[0])
         item = directory(f"{self._path}/{identifier}", title, [line for _, line in lines[:_MOST]], play=True)
         item.not_shown = max(len(lines) - _MOST, 0)
@@ -122,10 +136,10 @@ class FootageItems:
         return f": {', '.join(gap.reasons)}" if gap.reasons else ""
 
     def _gap(self, interval: Interval, title: str) -> BrowseMediaSource:
-        """Nothing to play or open; whoever opens it all the same is shown the nearest footage."""
+        """Nothing to play or open; whoever opens it all the same is told so."""
         return BrowseMediaSource(
             domain=DOMAIN,
-            identifier=f"{self._path}/{interval}",
+            identifier=f"{self._path}/gap/{interval}",
             media_class=MediaClass.EPISODE,
             media_content_type=MediaType.VIDEO,
             title=title,

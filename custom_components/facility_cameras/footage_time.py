@@ -47,6 +47,12 @@ class Interval:
         """The whole seconds that hold these UTC microseconds."""
         return cls(start_us // US, -(-end_us // US))
 
+    @classmethod
+    def inside(cls, start_us: int, end_us: int) -> Interval:
+        """The whole seconds within these UTC microseconds."""
+        start = -(-start_us // US)
+        return cls(start, max(end_us // US, start))
+
     def within(self, other: Interval) -> Interval:
         """What lies within another, which it must touch."""
         return Interval(max(self.start, other.start), min(self.end, other.end))

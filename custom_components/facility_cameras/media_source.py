@@ -2,7 +2,7 @@
 
 Identifiers: `FACILITY`, `FACILITY/CAMERA`, `FACILITY/CAMERA/START-END` (UTC seconds, an hour or a piece),
 `FACILITY/CAMERA/day/2026-11-25` (of the facility's zone), `FACILITY/CAMERA/segment/ID`, `FACILITY/CAMERA/clip/NAME` (a
-file that was made), `FACILITY/CAMERA/film/START-END` (a day, or less, in two minutes). A time without footage plays
+file that was made), `FACILITY/CAMERA/film/START-END` (a day, or less, in two minutes), `FACILITY/CAMERA/gap/START-END` (tells that there is nothing). A time without footage plays
 the nearest there is; who browses or searches is told so before.
 """
 
@@ -89,7 +89,10 @@ class FootageSource(MediaSource):
             return PlayMedia(clips.url_of(camera.subentry_id, path.name), "video/mp4")
         if len(parts) == 4 and parts[2] == "film" and (interval := Interval.parse(parts[3])) is not None:
             return await self._film(entry, camera, interval)
-        interval = _interval(parts, await async_zone(entry))
+        zone = await async_zone(entry)
+        if parts[2:3] == ["gap"]:
+            raise Unresolvable(await self._gap_sentence(entry, camera, zone, Interval.parse(parts[-1])))
+        interval = _interval(parts, zone)
         if interval is None:
             raise Unresolvable(wording.words(self.hass, "media_unknown"))
         try:
@@ -98,6 +101,19 @@ class FootageSource(MediaSource):
             raise Unresolvable(wording.words(self.hass, "engine_away.message", "exceptions")) from error
         playback = Playback(entry.entry_id, camera.subentry_id, interval.start * US, interval.end * US)
         return PlayMedia(playlist_url(self.hass.data[HUB].playback.add(playback)), PLAYLIST_TYPE)
+
+    async def _gap_sentence(
+        self, entry: ConfigEntry, camera: ConfigSubentry, zone: tzinfo, interval: Interval | None
+    ) -> str:
+        """What is said where somebody opens a gap: why there is nothing, and where the nearest is."""
+        if interval is None:
+            return wording.words(self.hass, "media_unknown")
+        try:
+            gap = await async_gap_at(self.hass, camera.subentry_id, interval.start * US, interval.end * US)
+            nearest = await self._client.nearest(camera.subentry_id, interval.start * US)
+        except EngineError:
+            return wording.words(self.hass, "engine_away.message", "exceptions")
+        return self._items(entry, camera, zone).gap_sentence(gap, nearest)
 
     async def _film(self, entry: ConfigEntry, camera: ConfigSubentry, interval: Interval) -> PlayMedia:
         """Have a film made, or take the one that was made before."""
@@ -235,7 +251,7 @@ class FootageSource(MediaSource):
             return None
         interval = Interval(start, start + _FOUND_S)
         spans = await self._client.spans(camera_id, start * US, interval.end * US)
-        gap = None if nearest["after"] == at * US else await async_gap_at(self.hass, camera_id, at * US)
+        gap = None if nearest["after"] == at * US else await async_gap_at(self.hass, camera_id, at * US, at * US + 1)
         return items.moment(at * US, start * US, interval.end * US, spans[0] if spans else None, gap, name)
 
     # --- who and what ------------------------------------------------------------------------------------

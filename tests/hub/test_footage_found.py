@@ -17,6 +17,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
+from custom_components.facility_cameras import wording
+from custom_components.facility_cameras.engine.api import Gap
+from custom_components.facility_cameras.footage_gaps import reasons_of
 from tests.hub.past import DAY, SAIGON, at
 from tests.hub.stage import camera_id
 
@@ -121,7 +124,7 @@ async def test_a_time_without_footage_finds_the_nearest(
         assert "no footage at" in found.title
         assert f"plays from {played:%H:%M:%S %d/%m/%Y}" in found.title
         assert (await begins(home, client, found.media_content_id))[0] == played
-        # The same where a gap is opened as if it could be played, and for a time without length.
+        # The same for who asks for that time by its id, also without length.
         seconds = int(asked.timestamp())
         for end in (seconds, seconds + 60):
             assert (await begins(home, client, f"{gate}/{seconds}-{end}"))[0] == played
@@ -129,6 +132,36 @@ async def test_a_time_without_footage_finds_the_nearest(
     start, end = int(at(14, 12).timestamp()), int(at(14, 20).timestamp())
     for first, last, played in ((start - 1, start + 5, at(14, 12)), (end - 1, end + 5, at(14, 19, 59))):
         assert (await begins(home, client, f"{gate}/{first}-{last}"))[0] == played
+
+
+async def test_a_gap_tells_that_it_is_one(home: HomeAssistant, past: MockConfigEntry) -> None:
+    day = await async_browse_media(home, f"{path_of(past, 'Gate')}/day/{DAY:%Y-%m-%d}")
+    gap = next(item for item in day.children or [] if item.title == "14:05 – 14:12 no footage")
+    assert not gap.can_play
+    assert not gap.can_expand
+    # The frontend tries to play what cannot be opened: nothing else may be shown under this title.
+    date = f"{DAY:%d/%m/%Y}"
+    told = f"14:05 – 14:12 no footage. Footage before it ends at 14:05:00 {date}, after it begins at 14:12:00 {date}."
+    with pytest.raises(Unresolvable, match=re.escape(told)):
+        await async_resolve_media(home, gap.media_content_id, None)
+    with pytest.raises(Unresolvable, match="not there"):
+        await async_resolve_media(home, f"{path_of(past, 'Gate')}/gap/1-x", None)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ("camera offline", "engine not running")), ("vi", ("camera mất kết nối", "bộ xử lý không chạy"))],
+)
+async def test_reasons_are_told_in_words(home: HomeAssistant, language: str, words: tuple[str, str]) -> None:
+    home.config.language = language
+    await wording.async_load(home)
+    reasons: list[Gap] = [
+        {"start": 0, "end": 10, "reason": "down", "cause": ""},
+        {"start": 10, "end": 40, "reason": "offline", "cause": "no_answer"},
+        {"start": 40, "end": 99, "reason": "lost", "cause": ""},
+    ]
+    assert reasons_of(home, reasons, 5, 40) == words, "the longest first"
+    assert reasons_of(home, reasons, 100, 200) == ()
 
 
 async def test_a_span_over_a_gap_plays_both_sides(
