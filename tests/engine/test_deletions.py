@@ -63,6 +63,26 @@ def test_no_row_goes_without_its_deletion(tmp_path: Path, index: Index) -> None:
     assert index.query("SELECT count(*) FROM segment") == [(1,)]
 
 
+def test_what_is_told_twice_counts_once(tmp_path: Path, index: Index) -> None:
+    """A kill in the middle of deleting has the rest told again; so does taking in the journal."""
+    small, other = Deletion("a", 10, 20, 1, 5, "days", 7), Deletion("a", 30, 40, 1, 5, "days", 8)
+    both = Deletion("a", 10, 40, 2, 10, "days", 8)
+    assert deletions.merged([small, other, small, both]) == [both]
+    assert deletions.merged([both, small]) == [both]
+    for told in ([small], [both], [small], [both], [other]):
+        with index.transaction() as connection:
+            deletions.enter(connection, told)
+    assert deletions.known(index) == [both]
+
+
+def test_row_that_is_gone_already_is_not_deleted_again(tmp_path: Path, index: Index) -> None:
+    footage(tmp_path, index, "a", NOW_US)
+    rows = index.oldest("a", NOW_US + MINUTE_US * 2, 10)
+    for reason in ("days", "lost"):
+        index.remove(rows, reason, NOW_US)
+    assert [one.reason for one in deletions.known(index)] == ["days"]
+
+
 def test_journal_tells_the_same(tmp_path: Path, index: Index) -> None:
     for number in range(3):
         footage(tmp_path, index, "a", NOW_US + number * MINUTE_US)

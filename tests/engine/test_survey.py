@@ -10,8 +10,10 @@ import tempfile
 import pytest
 
 from custom_components.facility_cameras.engine.archive import deletions, journal
+from custom_components.facility_cameras.engine.archive.adoption import adopt, is_known
 from custom_components.facility_cameras.engine.archive.behind import lose_if_gone
 from custom_components.facility_cameras.engine.archive.fragments import pack_fragments, unpack_fragments
+from custom_components.facility_cameras.engine.archive.identity import read_head
 from custom_components.facility_cameras.engine.archive.index import CLOSED, TAKEN_IN, Closing, Index
 from custom_components.facility_cameras.engine.archive.repair import read_fragments
 from custom_components.facility_cameras.engine.archive.rereading import Rereading
@@ -116,6 +118,21 @@ def test_index_comes_back_from_the_files_alone(tmp_path: Path, index: Index) -> 
     assert rows(index) == before
 
 
+def test_nothing_is_taken_in_twice(tmp_path: Path, index: Index) -> None:
+    """Whoever asks: a file that was recorded since its folder was read is known by now."""
+    path = put_row(index, tmp_path, "a", 0).relative_to(tmp_path).as_posix()
+    odd = put_file(tmp_path, "elsewhere/odd.mp4", content("a", NOW_US + MINUTE_US))
+    head, odd_head = read_head(tmp_path / path), read_head(odd)
+    assert head is not None
+    assert odd_head is not None
+    files = [(path, head), ("elsewhere/odd.mp4", odd_head)]
+    assert adopt(index, files) == ["elsewhere/odd.mp4"]
+    assert adopt(index, files) == []
+    assert is_known(index, path)
+    assert not is_known(index, path.replace("a/2026", "b/2026"))
+    assert not is_known(index, path.replace("00-00-00", "00-00-99"))
+
+
 def test_footage_taken_in_never_overlaps(tmp_path: Path, index: Index) -> None:
     """Files say their media time; the time of day may have been pulled by up to 500 ppm while they were recorded."""
     starts = [NOW_US, NOW_US + 6 * SECOND_US - 900, NOW_US + 12 * SECOND_US + 500, NOW_US + 19 * SECOND_US]
@@ -131,7 +148,7 @@ def test_footage_taken_in_never_overlaps(tmp_path: Path, index: Index) -> None:
 
 
 def test_end_is_told_before_a_file_is_read(tmp_path: Path, index: Index) -> None:
-    for number, written_us in enumerate((50 * SECOND_US, 400 * DAY_US, -5)):
+    for number, written_us in enumerate((50 * SECOND_US, 400 * DAY_US, -5, 11 * MINUTE_US, 60 * MINUTE_US - 1)):
         start_us = NOW_US + number * 10 * MINUTE_US
         put_file(tmp_path, f"s/a/{at(number * 10)}", content("a", start_us), start_us + written_us)
     for _ in Survey(index, tmp_path, lambda rows, reason: None).steps():
@@ -139,8 +156,8 @@ def test_end_is_told_before_a_file_is_read(tmp_path: Path, index: Index) -> None
     lasted = [
         (end - start) / 1e6 for start, end in index.query("SELECT start_us, end_us FROM segment ORDER BY start_us")
     ]
-    assert lasted == [50, 60, 60]
-    assert len(index.unread(10)) == 3
+    assert lasted == [50, 60, 60, 600, 3599.999999]
+    assert len(index.unread(10)) == 5
 
 
 def test_file_that_somebody_took_away_becomes_a_gap_with_a_reason(tmp_path: Path, index: Index) -> None:

@@ -81,8 +81,6 @@ class Index:
         self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()
-            made = path.stat()
-            self._inode = made.st_dev, made.st_ino
         except BaseException:
             self._connection.close()
             raise
@@ -125,12 +123,17 @@ class Index:
 
     @property
     def in_place(self) -> bool:
-        """Whether its file is still the one at its path: nobody took it away or put another there. Raises OSError."""
+        """Whether its file is still there. (Another one in its place would be told by its inode, but network shares may
+        give one file several: the next start looks at all files anyhow.)
+        """
         try:
-            there = self._path.stat()
+            self._path.stat()
         except FileNotFoundError:
             return False
-        return (there.st_dev, there.st_ino) == self._inode
+        except OSError:
+            # A disk that fails says nothing of it.
+            return True
+        return True
 
     def close(self) -> None:
         """Close it; later calls raise sqlite3.ProgrammingError."""

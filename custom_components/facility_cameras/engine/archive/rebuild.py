@@ -59,25 +59,23 @@ def rebuild(root: Path, wait: Callable[[int], None], progress: Callable[[int, in
     """Do it. `wait` is called with the bytes of each piece that was read, `progress` with what is done of how much.
     Raises HeldError, OSError and sqlite3.Error.
     """
-    with locked(root):
+    with locked(root), contextlib.ExitStack() as undone:
+        undone.callback(_remove, root)
         _remove(root)
         index = Index(root / _MADE)
-        try:
-            for _ in recall.take_journal(index, root):
-                pass
-            survey = Survey(index, root)
-            for _ in survey.steps():
-                progress(0, survey.files)
-            rereading = Rereading(index, root, survey.findings, wait)
-            for _ in rereading.steps():
-                progress(rereading.files, survey.files)
-            close_index(index, root)
-            for name, to in ((INDEX, _BEFORE), (_MADE, INDEX)):
-                rename_index(root, name, to)
-            sync_folder(root)
-        finally:
-            index.close()
-            _remove(root)
+        undone.callback(index.close)
+        for _ in recall.take_journal(index, root):
+            pass
+        survey = Survey(index, root)
+        for _ in survey.steps():
+            progress(0, survey.files)
+        rereading = Rereading(index, root, survey.findings, wait)
+        for _ in rereading.steps():
+            progress(rereading.files, survey.files)
+        close_index(index, root)
+        for name, to in ((INDEX, _BEFORE), (_MADE, INDEX)):
+            rename_index(root, name, to)
+        sync_folder(root)
     return survey.findings
 
 

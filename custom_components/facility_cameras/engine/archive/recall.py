@@ -82,8 +82,8 @@ def tell_journal(index: Index, root: Path, now_us: int) -> None:
     """An archive of before there was a journal: what its index alone knows of cameras and deletions is told to one.
     Raises OSError and sqlite3.Error.
     """
-    cameras = index.query("SELECT uid, facility, folder FROM camera ORDER BY id")
-    gone = deletions.known(index)
-    if (cameras or gone) and not journal.position(root):
+    if not journal.position(root):
+        cameras = index.query("SELECT uid, facility, folder FROM camera ORDER BY id")
+        gone = deletions.known(index)
         told = [journal.camera_entry(*camera) for camera in cameras]
         journal.append(root, now_us, [*told, *deletions.entries(gone)])

@@ -67,7 +67,7 @@ class Survey:
         self.findings = findings if findings is not None else Findings()
         #: Rows gone through, and files looked at that no row named.
         self.rows = self.files = 0
-        self._listed: OrderedDict[str, dict[str, int] | None] = OrderedDict()
+        self._listed: OrderedDict[str, dict[str, int]] = OrderedDict()
         self._seen: set[str] = set()
         self._suspects: list[tuple[str, str]] = []
         self._gone: Mapping[str, list[deletions.Deletion]] = {}
@@ -101,15 +101,13 @@ class Survey:
     def _is_there(self, row: Row) -> bool:
         folder, _, name = row.path.rpartition("/")
         files = self._list(folder)
-        if files is None:
-            return True
         # What is left of a folder in the end is not known to the index.
         size = files.pop(name, None)
         if row.state == OPEN:
             return True
         if size is None:
             try:
-                # Recorded since its folder was read, or come back into view.
+                # Recorded since its folder was read; or the folder cannot be read, which says nothing of its files.
                 size = (self._root / row.path).lstat().st_size
             except FileNotFoundError, NotADirectoryError:
                 return False
@@ -164,12 +162,12 @@ class Survey:
             if not name.startswith(".") and (depth or name != journal.FOLDER):
                 yield from self._folders(f"{folder}/{name}" if folder else name, depth + 1)
 
-    def _list(self, folder: str) -> dict[str, int] | None:
-        """Sizes by name of the files in a folder; none if it is not there, None if it cannot be read."""
+    def _list(self, folder: str) -> dict[str, int]:
+        """Sizes by name of the files in a folder; none if it is not there or cannot be read."""
         if folder in self._listed:
             self._listed.move_to_end(folder)
             return self._listed[folder]
-        files: dict[str, int] | None = {}
+        files: dict[str, int] = {}
         try:
             with os.scandir(self._root / folder) as entries:
                 files = {
@@ -180,7 +178,6 @@ class Survey:
         except FileNotFoundError, NotADirectoryError:
             pass
         except OSError:
-            files = None
             if folder not in self._seen:
                 self.findings.add("unreadable", folder)
         self._seen.add(folder)
@@ -191,7 +188,7 @@ class Survey:
 
     def _forget_oldest(self) -> None:
         folder, files = self._listed.popitem(last=False)
-        self._suspects += [(folder, name) for name in sorted(files or ())]
+        self._suspects += [(folder, name) for name in sorted(files)]
 
     def _take_in_suspects(self) -> Iterator[None]:
         """Files that no row named when their folder was gone through."""
