@@ -3,7 +3,8 @@
 Days and hours are those of Home Assistant's time zone. They are cut in UTC, so a day of 23 or 25 hours has that many.
 Identifiers: `FACILITY`, `FACILITY/CAMERA`, `FACILITY/CAMERA/START-END` (UTC seconds, an hour or a span),
 `FACILITY/CAMERA/day/2026-11-25`, `FACILITY/CAMERA/segment/ID`, `FACILITY/CAMERA/clip/NAME` (a file that
-was made), `FACILITY/CAMERA/film/START-END` (a day, or less, in two minutes).
+was made), `FACILITY/CAMERA/film/START-END` (a day, or less, in two minutes), `FACILITY/CAMERA/preview/START-END` (an hour
+at most, as H.264).
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from .engine.api import Segment, Span
 from .engine_client import EngineError
 from .hub import HUB
 from .playback import Playback
-from .views import PLAYLIST_TYPE, download_url, may_see, playlist_url
+from .views import PLAYLIST_TYPE, download_url, may_see, playlist_url, preview_url
 
 _US = 1_000_000
 #: Days listed at most: far more than footage is kept.
@@ -89,26 +90,36 @@ class FootageSource(MediaSource):
         entry, camera = self._camera(parts, Unresolvable)
         if len(parts) == 4 and parts[2] == "segment" and parts[3].isdecimal() and len(parts[3]) <= 15:
             return PlayMedia(download_url(camera.subentry_id, int(parts[3])), "video/mp4")
-        if len(parts) == 4 and parts[2] == "clip":
-            folder = clips.folder_of(self.hass)
-            path = await self.hass.async_add_executor_job(clips.find, folder, camera.subentry_id, parts[3])
-            if path is None:
-                raise Unresolvable(wording.words(self.hass, "media_unknown"))
-            return PlayMedia(clips.url_of(camera.subentry_id, path.name), "video/mp4")
-        if len(parts) == 4 and parts[2] == "film" and (interval := _Interval.parse(parts[3])) is not None:
-            start, end = interval.start * _US, interval.end * _US
-            try:
-                name = await clips.async_film(self.hass, entry, camera.subentry_id, start, end)
-            except HomeAssistantError as error:
-                given = error.translation_placeholders or {}
-                sentence = wording.words(self.hass, f"{error.translation_key}.message", "exceptions", **given)
-                raise Unresolvable(sentence) from error
-            return PlayMedia(clips.url_of(camera.subentry_id, name), "video/mp4")
+        if len(parts) == 4 and parts[2] in ("clip", "film", "preview"):
+            return await self._made(entry, camera.subentry_id, parts[2], parts[3])
         interval = self._interval(parts)
         if interval is None:
             raise Unresolvable(wording.words(self.hass, "media_unknown"))
         playback = Playback(entry.entry_id, camera.subentry_id, interval.start * _US, interval.end * _US)
         return PlayMedia(playlist_url(self.hass.data[HUB].playback.add(playback)), PLAYLIST_TYPE)
+
+    async def _made(self, entry: ConfigEntry, camera_id: str, kind: str, which: str) -> PlayMedia:
+        """What is made of footage: a clip that is there, a film or a preview of a time. Raises Unresolvable."""
+        if kind == "clip":
+            path = await self.hass.async_add_executor_job(clips.find, clips.folder_of(self.hass), camera_id, which)
+            if path is None:
+                raise Unresolvable(wording.words(self.hass, "media_unknown"))
+            return PlayMedia(clips.url_of(camera_id, path.name), "video/mp4")
+        if (interval := _Interval.parse(which)) is None:
+            raise Unresolvable(wording.words(self.hass, "media_unknown"))
+        start, end = interval.start * _US, interval.end * _US
+        try:
+            if kind == "film":
+                name = await clips.async_film(self.hass, entry, camera_id, start, end)
+                return PlayMedia(clips.url_of(camera_id, name), "video/mp4")
+            end = min(end, start + round(clips.LONGEST_PREVIEW.total_seconds()) * _US)
+            preview = await clips.async_begin_preview(self.hass, entry, camera_id, start, end)
+        except HomeAssistantError as error:
+            given = error.translation_placeholders or {}
+            sentence = wording.words(self.hass, f"{error.translation_key}.message", "exceptions", **given)
+            raise Unresolvable(sentence) from error
+        playback = Playback(entry.entry_id, camera_id, start, end, preview=preview)
+        return PlayMedia(preview_url(self.hass.data[HUB].playback.add(playback)), PLAYLIST_TYPE)
 
     # --- browse ------------------------------------------------------------------------------------------
 

@@ -73,6 +73,8 @@ class Job[T]:
         #: 0 to 1.
         self.progress = 0.0
         self.asked = time.monotonic()
+        #: What there is of the result already, where the work tells.
+        self.partial: T | None = None
         self._work = work
         self._wanted = threading.Event()
         self._wanted.set()
@@ -209,6 +211,10 @@ class Lane:
         if job is not None:
             job.touch()
         return job
+
+    def forget(self, job: Job[Any]) -> None:
+        """Its result is with who asked; nobody will ask after it by its id."""
+        self._jobs.pop(job.id, None)
 
     def jobs(self) -> list[Job[Any]]:
         """Every job that waits, runs, or ended lately, oldest first."""
