@@ -15,6 +15,7 @@ from enum import StrEnum
 import logging
 import platform
 import secrets
+import sys
 import threading
 import time
 from typing import Any
@@ -33,8 +34,8 @@ _BURST_S = 0.25
 #: Between two looks whether a job that waits for its turn was cancelled, seconds.
 _STEP_S = 0.2
 
-#: ioprio_set has no wrapper in any libc. Its number by machine; elsewhere the lane does without.
-_IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "armv7l": 314, "armv6l": 314, "i686": 289, "riscv64": 30}
+#: ioprio_set has no wrapper in any libc. Its number by machine (64 bits); elsewhere the lane does without.
+_IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30} if sys.maxsize > 1 << 32 else {}
 _THIS_THREAD, _IDLE_CLASS = 1, 3 << 13
 
 
