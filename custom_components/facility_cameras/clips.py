@@ -5,6 +5,7 @@ itself. Addresses and media ids name a camera and a file: both are looked up, ne
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta, tzinfo
 from http import HTTPStatus
@@ -22,10 +23,11 @@ from homeassistant.util.json import JsonValueType
 
 from .const import DOMAIN, LOGGER
 from .coordinator import cameras_of
-from .engine.api import Clip, ClipCause, ClipFile, Problem
+from .engine.api import Clip, ClipCause, ClipFile, ClipRequest, JobState, Problem
 from .engine_client import EngineError
 from .footage_time import async_zone, local
 from .hub import HUB
+from .playback import Preview
 
 #: Below the first media folder.
 _FOLDER = ".facility_cameras_clips"
@@ -34,7 +36,7 @@ LIFE_S = 24 * 3600
 #: Whoever has one made a minute must not fill the disk.
 _MOST, _MOST_BYTES = 500, 8 << 30
 #: Longest span at once.
-LONGEST_CLIP, LONGEST_FILM = timedelta(hours=6), timedelta(days=32)
+LONGEST_CLIP, LONGEST_FILM, LONGEST_PREVIEW = timedelta(hours=6), timedelta(days=32), timedelta(hours=1)
 #: A film of what is still recorded is made anew after so long.
 _UNFINISHED_S = 60
 #: What was received in these last seconds may not be on the disk yet.
@@ -83,7 +85,43 @@ async def async_make(
     hass: HomeAssistant, entry: ConfigEntry, camera_id: str, kind: str, start_us: int, end_us: int
 ) -> Clip:
     """A clip (or what `kind` names) of [start, end), UTC microseconds. Raises HomeAssistantError that says why not."""
+    job = await _async_asked(hass, entry, camera_id, kind, start_us, end_us, hass.data[HUB].client.make)
+    assert job["result"] is not None  # it is done
+    return job["result"]
+
+
+async def async_begin_preview(
+    hass: HomeAssistant, entry: ConfigEntry, camera_id: str, start_us: int, end_us: int
+) -> Preview:
+    """Begin H.264 of footage that the player cannot play. Raises HomeAssistantError that says why not."""
     client = hass.data[HUB].client
+
+    async def begin(kind: str, camera_id: str, request: ClipRequest) -> JobState:
+        begun = await client.begin(kind, camera_id, request)
+        with suppress(EngineError):
+            await client.job_playlist(begun["id"])
+            return {**begun, "state": "running"}
+        # Nothing after some seconds: it waits for its turn, is slow, or failed.
+        job = await client.job(begun["id"])
+        if job["state"] == "waiting":
+            await client.cancel_job(job["id"])
+            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="clip_waits")
+        return job
+
+    job = await _async_asked(hass, entry, camera_id, "preview", start_us, end_us, begin)
+    return Preview(job["id"], folder_of(hass) / camera_id / f"preview-{job['id']}.mp4")
+
+
+async def _async_asked(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    camera_id: str,
+    kind: str,
+    start_us: int,
+    end_us: int,
+    ask: Callable[[str, str, ClipRequest], Awaitable[JobState]],
+) -> JobState:
+    """A job that has not failed. Raises HomeAssistantError that says why not."""
     zone = await async_zone(entry)
     folder = folder_of(hass) / camera_id
     try:
@@ -91,20 +129,19 @@ async def async_make(
     except OSError as error:
         problem: Problem = {"cause": ClipCause.NOT_WRITTEN, "placeholders": {"reason": error.strerror or str(error)}}
         raise _error(hass, entry, camera_id, problem, zone, start_us, end_us) from error
+    request: ClipRequest = {"start": start_us, "end": end_us, "folder": str(folder), "zone": str(zone)}
     try:
         if end_us > (dt_util.utcnow().timestamp() - _FRESH_S) * _US:
-            await client.flush()
-        job = await client.make(
-            kind, camera_id, {"start": start_us, "end": end_us, "folder": str(folder), "zone": str(zone)}
-        )
+            await hass.data[HUB].client.flush()
+        job = await ask(kind, camera_id, request)
     except EngineError as error:
         busy = error.status == HTTPStatus.SERVICE_UNAVAILABLE and hass.data[HUB].connected
         key = "clip_busy" if busy else "engine_away"
         raise HomeAssistantError(translation_domain=DOMAIN, translation_key=key) from error
-    if job["result"] is None:
+    if job["state"] in ("failed", "cancelled"):
         problem = job["problem"] or {"cause": ClipCause.FAULT, "placeholders": {"reason": job["state"]}}
         raise _error(hass, entry, camera_id, problem, zone, start_us, end_us)
-    return job["result"]
+    return job
 
 
 async def async_film(hass: HomeAssistant, entry: ConfigEntry, camera_id: str, start_us: int, end_us: int) -> str:

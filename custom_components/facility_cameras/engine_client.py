@@ -180,16 +180,36 @@ class EngineClient:
 
     async def make(self, kind: str, camera_id: str, request: ClipRequest) -> JobState:
         """Have a `clip`, `film` or `preview` made and wait for it, as long as it takes; who stops waiting cancels it."""
-        job = cast("JobState", await self._json("POST", f"/v1/cameras/{camera_id}/{kind}", body=request))
+        job = await self.begin(kind, camera_id, request)
         try:
             while job["state"] in ("waiting", "running"):
-                job = cast("JobState", await self._json("GET", f"/v1/jobs/{job['id']}"))
+                job = await self.job(job["id"])
         except asyncio.CancelledError:
             # Where the engine does not hear of it, it notices that nobody asks any more.
             with contextlib.suppress(EngineError):
-                await self._json("DELETE", f"/v1/jobs/{job['id']}")
+                await self.cancel_job(job["id"])
             raise
         return job
+
+    async def begin(self, kind: str, camera_id: str, request: ClipRequest) -> JobState:
+        """Have something made, as `make`, without waiting for it. It is cancelled when nobody asks after it."""
+        return cast("JobState", await self._json("POST", f"/v1/cameras/{camera_id}/{kind}", body=request))
+
+    async def job(self, job_id: str) -> JobState:
+        """How a job stands, once it is finished or after some seconds."""
+        return cast("JobState", await self._json("GET", f"/v1/jobs/{job_id}"))
+
+    async def cancel_job(self, job_id: str) -> None:
+        """Nobody wants it any more. Not an error if the engine does not know it."""
+        try:
+            await self._json("DELETE", f"/v1/jobs/{job_id}")
+        except EngineError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    async def job_playlist(self, job_id: str) -> bytes:
+        """The playlist of a preview as far as it is made."""
+        return await self._bytes(f"/v1/jobs/{job_id}/playlist")
 
     async def probe(self, request: ProbeRequest) -> ProbeResult:
         """Connect to a camera once, as recording would."""

@@ -80,7 +80,8 @@ class FootageItems:
                 lines.append((span["start"], self._piece(piece, [span], "%H:%M:%S")))
         title = clocks(self._zone, interval.start * US, interval.end * US)
         item = self._listing(str(interval), f"{title} ({self._zone})", lines, gaps)
-        item.children = [*(item.children or []), *(self._file(segment) for segment in segments)]
+        preview = [self._preview(interval)] if any(span["codec"] == "h265" for span in spans) else []
+        item.children = [*preview, *(item.children or []), *(self._file(segment) for segment in segments)]
         return item
 
     def moment(self, at: int, start: int, end: int, span: Span | None, gap: Gap | None, name: str) -> BrowseMediaSource:
@@ -154,13 +155,21 @@ class FootageItems:
         return item
 
     def _film(self, day: Interval) -> BrowseMediaSource:
-        """The day in two minutes, made when it is played."""
+        """The day in two minutes."""
+        return self._made(f"film/{day}", wording.words(self._hass, "media_film"))
+
+    def _preview(self, interval: Interval) -> BrowseMediaSource:
+        """For browsers that cannot play H.265."""
+        return self._made(f"preview/{interval}", wording.words(self._hass, "media_preview"))
+
+    def _made(self, which: str, title: str) -> BrowseMediaSource:
+        """What is made when it is played."""
         return BrowseMediaSource(
             domain=DOMAIN,
-            identifier=f"{self._path}/film/{day}",
+            identifier=f"{self._path}/{which}",
             media_class=MediaClass.MOVIE,
-            media_content_type="video/mp4",
-            title=wording.words(self._hass, "media_film"),
+            media_content_type=MediaType.VIDEO,
+            title=title,
             can_play=True,
             can_expand=False,
         )

@@ -2,8 +2,9 @@
 
 Identifiers: `FACILITY`, `FACILITY/CAMERA`, `FACILITY/CAMERA/START-END` (UTC seconds, an hour or a piece),
 `FACILITY/CAMERA/day/2026-11-25` (of the facility's zone), `FACILITY/CAMERA/segment/ID`, `FACILITY/CAMERA/clip/NAME` (a
-file that was made), `FACILITY/CAMERA/film/START-END` (a day, or less, in two minutes), `FACILITY/CAMERA/gap/START-END` (tells that there is nothing). A time without footage plays
-the nearest there is; who browses or searches is told so before.
+file that was made), `FACILITY/CAMERA/film/START-END` (a day, or less, in two minutes), `FACILITY/CAMERA/preview/START-END`
+(an hour at most, as H.264), `FACILITY/CAMERA/gap/START-END` (tells that there is nothing). A time without footage plays the
+nearest there is; who browses or searches is told so before.
 """
 
 from dataclasses import replace
@@ -39,7 +40,7 @@ from .footage_search import find_times
 from .footage_time import US, Interval, async_zone, day_of, local
 from .hub import HUB
 from .playback import Playback
-from .views import PLAYLIST_TYPE, download_url, may_see, playlist_url
+from .views import PLAYLIST_TYPE, download_url, may_see, playlist_url, preview_url
 
 #: Days listed at most: far more than footage is kept.
 _MOST_DAYS = 400
@@ -81,14 +82,8 @@ class FootageSource(MediaSource):
         entry, camera = self._camera(parts, Unresolvable)
         if len(parts) == 4 and parts[2] == "segment" and parts[3].isdecimal() and len(parts[3]) <= 15:
             return PlayMedia(download_url(camera.subentry_id, int(parts[3])), "video/mp4")
-        if len(parts) == 4 and parts[2] == "clip":
-            folder = clips.folder_of(self.hass)
-            path = await self.hass.async_add_executor_job(clips.find, folder, camera.subentry_id, parts[3])
-            if path is None:
-                raise Unresolvable(wording.words(self.hass, "media_unknown"))
-            return PlayMedia(clips.url_of(camera.subentry_id, path.name), "video/mp4")
-        if len(parts) == 4 and parts[2] == "film" and (interval := Interval.parse(parts[3])) is not None:
-            return await self._film(entry, camera, interval)
+        if len(parts) == 4 and parts[2] in ("clip", "film", "preview"):
+            return await self._made(entry, camera.subentry_id, parts[2], parts[3])
         zone = await async_zone(entry)
         if parts[2:3] == ["gap"]:
             raise Unresolvable(await self._gap_sentence(entry, camera, zone, Interval.parse(parts[-1])))
@@ -115,16 +110,28 @@ class FootageSource(MediaSource):
             return wording.words(self.hass, "engine_away.message", "exceptions")
         return self._items(entry, camera, zone).gap_sentence(gap, nearest)
 
-    async def _film(self, entry: ConfigEntry, camera: ConfigSubentry, interval: Interval) -> PlayMedia:
-        """Have a film made, or take the one that was made before."""
+    async def _made(self, entry: ConfigEntry, camera_id: str, kind: str, which: str) -> PlayMedia:
+        """What is made of footage: a clip that is there, a film or a preview of a time. Raises Unresolvable."""
+        if kind == "clip":
+            path = await self.hass.async_add_executor_job(clips.find, clips.folder_of(self.hass), camera_id, which)
+            if path is None:
+                raise Unresolvable(wording.words(self.hass, "media_unknown"))
+            return PlayMedia(clips.url_of(camera_id, path.name), "video/mp4")
+        if (interval := Interval.parse(which)) is None:
+            raise Unresolvable(wording.words(self.hass, "media_unknown"))
+        start, end = interval.start * US, interval.end * US
         try:
-            name = await clips.async_film(self.hass, entry, camera.subentry_id, interval.start * US, interval.end * US)
+            if kind == "film":
+                name = await clips.async_film(self.hass, entry, camera_id, start, end)
+                return PlayMedia(clips.url_of(camera_id, name), "video/mp4")
+            end = min(end, start + round(clips.LONGEST_PREVIEW.total_seconds()) * US)
+            preview = await clips.async_begin_preview(self.hass, entry, camera_id, start, end)
         except HomeAssistantError as error:
             given = error.translation_placeholders or {}
-            raise Unresolvable(
-                wording.words(self.hass, f"{error.translation_key}.message", "exceptions", **given)
-            ) from error
-        return PlayMedia(clips.url_of(camera.subentry_id, name), "video/mp4")
+            sentence = wording.words(self.hass, f"{error.translation_key}.message", "exceptions", **given)
+            raise Unresolvable(sentence) from error
+        playback = Playback(entry.entry_id, camera_id, start, end, preview=preview)
+        return PlayMedia(preview_url(self.hass.data[HUB].playback.add(playback)), PLAYLIST_TYPE)
 
     async def _with_footage(self, camera: ConfigSubentry, interval: Interval) -> Interval:
         """The same if there is footage in it (or none at all), else the nearest, as long as what was asked for."""

@@ -35,13 +35,28 @@ PLAYLIST_TYPE = "application/x-mpegURL"
 @callback
 def async_register(hass: HomeAssistant) -> None:
     """Register every view. Routes cannot be removed, so each looks up what it needs when it is asked."""
-    for view in (PlaylistView, InitView, SegmentView, DownloadView, ClipView, ThumbnailView, PictureView):
+    for view in (
+        PlaylistView,
+        InitView,
+        SegmentView,
+        PreviewListView,
+        PreviewView,
+        DownloadView,
+        ClipView,
+        ThumbnailView,
+        PictureView,
+    ):
         hass.http.register_view(view(hass))
 
 
 def playlist_url(token: str) -> str:
     """Where a playback is played."""
     return f"{_BASE}/playback/{token}/playlist.m3u8"
+
+
+def preview_url(token: str) -> str:
+    """Where H.264 made of a playback's footage is played."""
+    return f"{_BASE}/playback/{token}/preview.m3u8"
 
 
 def download_url(camera_id: str, segment_id: int) -> str:
@@ -171,6 +186,37 @@ class SegmentView(_PlaybackView):
                 return web.Response(status=HTTPStatus.NOT_FOUND)
             playback.segments[segment["id"]] = segment
         return await self._file(segment, playback.facility_id)
+
+
+class PreviewListView(_PlaybackView):
+    """The HLS playlist of H.264 that is made of a playback's footage; it grows."""
+
+    url = f"{_BASE}/playback/{{token}}/preview.m3u8"
+    name = f"api:{DOMAIN}:preview_playlist"
+
+    async def get(self, _request: web.Request, token: str) -> web.Response:
+        """Answer with the engine's."""
+        if (preview := self._playback(token).preview) is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        try:
+            body = await self.hub.client.job_playlist(preview.job_id)
+        except EngineError as error:
+            return web.Response(status=error.status)
+        return web.Response(body=body, content_type=PLAYLIST_TYPE, headers={"Cache-Control": "no-store"})
+
+
+class PreviewView(_PlaybackView):
+    """The file that such a playlist names, in ranges."""
+
+    url = f"{_BASE}/playback/{{token}}/preview.mp4"
+    name = f"api:{DOMAIN}:preview"
+
+    async def get(self, _request: web.Request, token: str) -> web.StreamResponse:
+        """Answer with the file, as long as it is there."""
+        preview = self._playback(token).preview
+        if preview is None or not await self._hass.async_add_executor_job(preview.path.is_file):
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        return web.FileResponse(preview.path, headers={"Cache-Control": "no-store", "Content-Type": "video/mp4"})
 
 
 class DownloadView(_View):

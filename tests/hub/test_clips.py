@@ -9,6 +9,7 @@ from pathlib import Path
 import re
 import time
 from typing import Any
+from urllib.parse import urljoin
 
 import av
 from homeassistant.components.media_source import async_resolve_media
@@ -183,6 +184,41 @@ async def test_a_film_as_action_and_in_the_media_browser(
 
 def _written(path: str) -> int:
     return Path(path).stat().st_ctime_ns
+
+
+async def test_a_preview_plays_while_it_grows(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    entry = make_facility("Trạm 1", {"Lobby": simulator.cameras["Lobby"]})
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    await until_online(home, entry, "Lobby")
+    lobby, client = camera_id(entry, "Lobby"), hub_of(home).client
+
+    async def enough() -> bool:
+        return (await client.cameras())[0]["recorded_s"] > 5
+
+    await until_awaited(enough, what="some footage")
+    begun = (await client.segments(lobby, 0, 1 << 62))[0]["start"] // US
+    source = f"media-source://{DOMAIN}/{entry.entry_id}/{lobby}/preview"
+    media = await async_resolve_media(home, f"{source}/{begun}-{begun + 6}", None)
+    assert media.mime_type == "application/x-mpegURL"
+    anybody = await hass_client_no_auth()
+
+    async def whole() -> bool:
+        got = await anybody.get(media.url)
+        return got.status == HTTPStatus.OK and "#EXT-X-ENDLIST" in await got.text()
+
+    await until_awaited(whole, what="the whole preview")
+    got = await anybody.get(urljoin(media.url, "preview.mp4"))
+    assert got.status == HTTPStatus.OK
+    with av.open(io.BytesIO(await got.read()), "r") as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        assert len(list(container.decode(video=0))) >= 30
+    for name in ("preview.m3u8", "preview.mp4"):
+        assert (await anybody.get(f"/api/facility_cameras/playback/guessed/{name}")).status == HTTPStatus.NOT_FOUND
+    with pytest.raises(Unresolvable):
+        await async_resolve_media(home, f"{source}/1000-2000", None)
 
 
 async def test_thumbnails_for_who_may_see_the_camera(

@@ -76,6 +76,22 @@ async def test_days_hours_and_gaps(home: HomeAssistant, past: MockConfigEntry) -
     ]
 
 
+async def test_h265_is_offered_as_h264(
+    home: HomeAssistant, past: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    client = await hass_client_no_auth()
+    start = int(at(14).timestamp())
+    hour = await async_browse_media(home, f"{path_of(past, 'Lobby')}/{start}-{start + 3600}")
+    preview = (hour.children or [])[0]
+    assert preview.title == "H.264, for a browser that does not play H.265"
+    media = await async_resolve_media(home, preview.media_content_id, None)
+    answer = await client.get(media.url)
+    assert answer.status == HTTPStatus.OK
+    assert (await answer.text()).startswith("#EXTM3U")
+    hour = await async_browse_media(home, f"{path_of(past, 'Gate')}/{start}-{start + 3600}")
+    assert not any("H.264" in item.title for item in hour.children or []), "it is H.264"
+
+
 async def find(home: HomeAssistant, item: str, text: str) -> list[Any]:
     return list((await async_search_media(home, item, SearchMediaQuery(search_query=text))).result)
 

@@ -252,6 +252,8 @@ class ClipCause(StrEnum):
     FOOTAGE_DELETED = "footage_deleted"  # meanwhile
     NO_ROOM = "no_room"
     NOT_WRITTEN = "not_written"
+    NO_ENCODER = "no_encoder"  # for a preview
+    NOT_DECODED = "not_decoded"  # for a preview: the worker failed or hung
     FAULT = "fault"  # of ours
 
 

@@ -36,7 +36,7 @@ _PULL = VIDEO_CLOCK // 1000
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class Piece:
     """One fragment that was read. `begin_us` is the time of its first picture; `fresh`: what came before is missing;
     `joins`: it may follow other pictures than it did.
     """
@@ -62,7 +62,7 @@ class _Cutter:
         #: Footage that was taken, in UTC microseconds: joined where it lies end to end.
         self.spans: list[tuple[int, int]] = []
 
-    def take(self, source: Source, inits: list[TrackInit], pieces: Iterable[_Piece]) -> None:
+    def take(self, source: Source, inits: list[TrackInit], pieces: Iterable[Piece]) -> None:
         """The pieces of the next file, oldest first."""
         part = self.parts[-1] if self.parts else None
         if part is not None and source.format != self._format:
@@ -83,7 +83,7 @@ class _Cutter:
             part = self._take(part, source, piece, pictures, anchor)
 
     def _take(
-        self, part: Part | None, source: Source, piece: _Piece, pictures: TrackSamples, anchor: tuple[int, int]
+        self, part: Part | None, source: Source, piece: Piece, pictures: TrackSamples, anchor: tuple[int, int]
     ) -> Part | None:
         decode = tuple(accumulate(pictures.durations, initial=pictures.decode))
         times = [time + shift for time, shift in zip(decode, pictures.shifts, strict=False)]
@@ -178,7 +178,7 @@ def _runs(places: list[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _pieces(source: Source, codec: str | None, fd: int, start_us: int, end_us: int) -> Iterator[_Piece]:
+def pieces(source: Source, codec: str | None, fd: int, start_us: int, end_us: int) -> Iterator[Piece]:
     """The fragments of a file from the key picture at or before `start_us` on, those that cannot be read left out."""
     begins = list(accumulate((fragment.duration_us for fragment in source.fragments), initial=source.start_us))
     places = list(accumulate((fragment.bytes for fragment in source.fragments), initial=source.first_byte))
@@ -201,10 +201,9 @@ def _pieces(source: Source, codec: str | None, fd: int, start_us: int, end_us: i
         if pictures is None or not _plausible(pictures, source.fragments[place].duration_us):
             fresh = True
             continue
-        joins = (
-            codec == "h264" or not (fresh or place == first) or begins_sequence(fd, pictures.offset, pictures.sizes[0])
-        )
-        yield _Piece(source.path, begins[place], samples, fresh, joins)
+        first_size = pictures.sizes[0]
+        joins = not (fresh or place == first) or begins_sequence(codec, fd, pictures.offset, first_size)
+        yield Piece(source.path, begins[place], samples, fresh, joins)
         fresh = False
 
 
@@ -231,7 +230,7 @@ def cut(archive: Archive, camera: str, start_us: int, end_us: int, job: Job[Any]
             except FileNotFoundError:
                 continue  # deleted meanwhile: told as a gap
             try:
-                cutter.take(source, tracks, _pieces(source, tracks[0].codec, fd, start_us, end_us))
+                cutter.take(source, tracks, pieces(source, tracks[0].codec, fd, start_us, end_us))
             finally:
                 os.close(fd)
         if not cutter.parts:

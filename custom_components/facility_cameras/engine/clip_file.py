@@ -144,8 +144,9 @@ def _write(part: Part, path: Path, job: Job[Any], before: int, total: int) -> in
     unfinished = path.with_name(f".{path.name}.{job.id}")
     target = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
     try:
-        with os.fdopen(target, "wb", buffering=0) as file:
+        with os.fdopen(target, "wb") as file:
             file.write(header(tracks, part.payload, part.start_us))
+            file.flush()
             done = synced = 0
             for one in part.ranges:
                 for size in _copy(one, target, job):

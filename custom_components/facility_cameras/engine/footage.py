@@ -17,12 +17,12 @@ LISTED = 2_000
 _SPANS = (
     "SELECT segment.id, start_us, end_us, state, codec FROM segment JOIN format ON format.id = segment.format "
     "WHERE camera = (SELECT id FROM camera WHERE uid = ?) AND start_us < ? AND start_us > ? "
-    "AND (end_us > ? OR state = 0) ORDER BY start_us"
+    "AND (end_us > ? OR state = 0) ORDER BY start_us LIMIT 100000"
 )
 _PLAYED = (
     "SELECT segment.id, run, format, start_us, end_us, state, length(init), fragments FROM segment "
     "JOIN format ON format.id = segment.format WHERE camera = (SELECT id FROM camera WHERE uid = ?) "
-    "AND start_us < ? AND start_us > ? AND (end_us > ? OR state = 0) ORDER BY start_us"
+    "AND start_us < ? AND start_us > ? AND (end_us > ? OR state = 0) ORDER BY start_us LIMIT 100000"
 )
 _SIZES = (
     "SELECT id, start_us, bytes FROM segment WHERE camera = (SELECT id FROM camera WHERE uid = ?) "

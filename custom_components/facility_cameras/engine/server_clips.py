@@ -12,15 +12,16 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 import orjson
 
-from .api import Clip, ClipCause, ClipRequest, JobState, Problem
+from .api import Clip, ClipCause, ClipRequest, JobState as JobAnswer, Problem
 from .archive.archive import Archive
 from .camera import Camera
 from .clip import make_clip
 from .clip_file import ClipError, Name
 from .film import make_film
 from .folder_name import folder_name
-from .lane import Job, JobCancelledError, Lane, LaneFullError
+from .lane import Job, JobCancelledError, JobState, Lane, LaneFullError
 from .picture.stills import PictureError
+from .preview import Preview, make_preview
 from .sources import NoIndexError
 from .supervisor import Supervisor
 from .thumbnails import WIDTH, Thumbnails
@@ -33,9 +34,11 @@ _LOOK_S = 0.5
 CLIP_US = 6 * 3600 * 1_000_000
 #: Longest span of a film.
 FILM_US = 32 * 86_400 * 1_000_000
+#: Longest span of a preview: encoding takes about as long on a small machine.
+PREVIEW_US = 3600 * 1_000_000
 _REQUEST = {"start": int, "end": int, "folder": str, "zone": str}
 
-type Make = Callable[[Archive, str, int, int, Path, Name, Job[Clip]], Clip]
+type Make[T] = Callable[[Archive, str, int, int, Path, Name, Job[T]], T]
 
 
 class ClipCalls:
@@ -53,9 +56,11 @@ class ClipCalls:
         return [
             web.post(f"{camera}/clip", self._clip),
             web.post(f"{camera}/film", self._film),
+            web.post(f"{camera}/preview", self._preview),
             web.get(f"{camera}/thumbnail", self._thumbnail),
             web.get("/v1/jobs", self._jobs),
             web.get("/v1/jobs/{job}", self._job),
+            web.get("/v1/jobs/{job}/playlist", self._playlist),
             web.delete("/v1/jobs/{job}", self._cancel),
         ]
 
@@ -88,7 +93,13 @@ class ClipCalls:
     async def _film(self, request: web.Request) -> web.Response:
         return await self._make(request, "film", make_film, FILM_US)
 
-    async def _make(self, request: web.Request, kind: str, make: Make, longest_us: int) -> web.Response:
+    async def _preview(self, request: web.Request) -> web.Response:
+        """It is played while it grows: nobody waits for its end."""
+        return await self._make(request, "preview", make_preview, PREVIEW_US, quick=False)
+
+    async def _make[T](
+        self, request: web.Request, kind: str, make: Make[T], longest_us: int, *, quick: bool = True
+    ) -> web.Response:
         camera, archive = self._camera(request)
         identity = camera.config["id"]
         body = await _body(request, longest_us)
@@ -99,14 +110,14 @@ class ClipCalls:
         name = Name(folder_name(camera.config["name"], identity), zone)
         folder = Path(body["folder"])
 
-        def work(job: Job[Clip]) -> Clip:
+        def work(job: Job[T]) -> T:
             return make(archive, identity, body["start"], body["end"], folder, name, job)
 
         try:
-            job = self._lane.submit(kind, identity, work, quick=True)
+            job = self._lane.submit(kind, identity, work, quick=quick)
         except LaneFullError:
             raise web.HTTPServiceUnavailable(text="too many jobs wait already") from None
-        return await _answer(request, job)
+        return _json(_state(job)) if kind == "preview" else await _answer(request, job)
 
     async def _jobs(self, _request: web.Request) -> web.Response:
         return _json({"jobs": [_state(job) for job in self._lane.jobs()]})
@@ -116,6 +127,20 @@ class ClipCalls:
         if job is None:
             raise web.HTTPNotFound(text="no such job")
         return await _answer(request, job)
+
+    async def _playlist(self, request: web.Request) -> web.Response:
+        """Of a preview, as soon as there is anything of it."""
+        job = self._lane.job(request.match_info["job"])
+        if job is None or job.kind != "preview":
+            raise web.HTTPNotFound(text="no such preview")
+        for _ in range(round(WAIT_S / _LOOK_S)):
+            if job.finished or (job.partial is not None and job.partial.parts):
+                break
+            await job.wait(_LOOK_S)
+        text = job.partial.playlist() if job.partial is not None and job.error is None else None
+        if text is None:
+            raise web.HTTPNotFound(text="nothing of it yet" if not job.finished else "there is no preview")
+        return web.Response(text=text, content_type="application/x-mpegURL")
 
     async def _cancel(self, request: web.Request) -> web.Response:
         job = self._lane.job(request.match_info["job"])
@@ -144,7 +169,7 @@ async def _answer(request: web.Request, job: Job[Any]) -> web.Response:
     return _json(_state(job))
 
 
-def _state(job: Job[Any]) -> JobState:
+def _state(job: Job[Any]) -> JobAnswer:
     return {
         "id": job.id,
         "kind": job.kind,
@@ -152,8 +177,14 @@ def _state(job: Job[Any]) -> JobState:
         "state": job.state.value,
         "progress": round(job.progress, 4),
         "problem": problem_of(job.error),
-        "result": job.result if job.state == "done" else None,
+        "result": _result(job),
     }
+
+
+def _result(job: Job[Any]) -> Clip | None:
+    if job.state != JobState.DONE:
+        return None
+    return job.result.made if isinstance(job.result, Preview) else cast("Clip", job.result)
 
 
 def problem_of(error: BaseException | None) -> Problem | None:

@@ -108,6 +108,9 @@ class Thumbnails:
         except asyncio.CancelledError:
             job.cancel()
             raise
+        finally:
+            # A page of the media browser asks for dozens: they push no clip's result out.
+            self._lane.forget(job)
         if job.error is not None:
             raise PictureError(str(job.error)) from job.error
         return job.result
