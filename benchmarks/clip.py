@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 from custom_components.facility_cameras.engine.api import Clip
 from custom_components.facility_cameras.engine.archive.archive import Archive
-from custom_components.facility_cameras.engine.archive.index import CLOSED, Closing, pack_fragments
-from custom_components.facility_cameras.engine.clip import Name, make_clip
+from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
+from custom_components.facility_cameras.engine.archive.index import CLOSED, Closing
+from custom_components.facility_cameras.engine.clip import make_clip
+from custom_components.facility_cameras.engine.clip_file import Name
 from custom_components.facility_cameras.engine.clock import SystemClock
 from custom_components.facility_cameras.engine.fmp4 import Fragmenter, identity_box, init_segment
 from custom_components.facility_cameras.engine.lane import Job

@@ -16,13 +16,22 @@ from homeassistant.core import callback
 import voluptuous as vol
 
 from . import wording
-from .const import CONF_ARCHIVE, CONF_ARCHIVE_ID, CONF_DAYS_TO_KEEP, CONF_PLANNED_CAMERAS, DOMAIN, SUBENTRY_CAMERA
+from .const import (
+    CONF_ARCHIVE,
+    CONF_ARCHIVE_ID,
+    CONF_DAYS_TO_KEEP,
+    CONF_PLANNED_CAMERAS,
+    CONF_TIME_ZONE,
+    DOMAIN,
+    SUBENTRY_CAMERA,
+)
 from .flow_camera import CameraFlow
 from .flow_facility import (
     PASSWORD,
     USERNAME,
     async_judge,
     async_volumes,
+    async_zone_selector,
     concerns,
     facility_schema,
     footage_schema,
@@ -70,7 +79,7 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_form(step_id="user", data_schema=schema, errors=errors, last_step=False)
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Change name and shared log-in, then go on to the footage. An empty password leaves it as it is."""
+        """Change name, shared log-in and time zone, then go on to the footage. An empty password leaves it as it is."""
         entry = self._get_reconfigure_entry()
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -80,6 +89,9 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
             if user_input.get(CONF_PASSWORD):
                 login[CONF_PASSWORD] = user_input[CONF_PASSWORD]
             self._data = {**entry.data, **login}
+            # Left empty: Home Assistant's.
+            self._data.pop(CONF_TIME_ZONE, None)
+            self._data |= {CONF_TIME_ZONE: zone} if (zone := user_input.get(CONF_TIME_ZONE)) else {}
             if error := name_error(user_input):
                 errors[CONF_NAME] = error
             elif self._taken(self._name, entry):
@@ -91,9 +103,14 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
                 vol.Required(CONF_NAME): str,
                 vol.Optional(CONF_USERNAME): USERNAME,
                 vol.Optional(CONF_PASSWORD): PASSWORD,
+                vol.Optional(CONF_TIME_ZONE): await async_zone_selector(self.hass),
             }
         )
-        known = user_input or {CONF_NAME: entry.title, CONF_USERNAME: entry.data.get(CONF_USERNAME, "")}
+        known = user_input or {
+            CONF_NAME: entry.title,
+            CONF_USERNAME: entry.data.get(CONF_USERNAME, ""),
+            CONF_TIME_ZONE: entry.data.get(CONF_TIME_ZONE, ""),
+        }
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(schema, known),

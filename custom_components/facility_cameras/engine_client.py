@@ -4,7 +4,9 @@ Every call is bounded in time and size. A call that fails raises `EngineError`, 
 answers; neither ever holds a password.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
+import contextlib
 from http import HTTPStatus
 import json
 from pathlib import Path
@@ -14,14 +16,19 @@ import aiohttp
 
 from .engine.api import (
     CameraState,
+    ClipRequest,
     EngineInfo,
     Event,
     FacilityConfig,
     FacilityState,
+    Gaps,
+    JobState,
+    Nearest,
     ProbeRequest,
     ProbeResult,
     RestreamRequest,
     Segment,
+    Size,
     Span,
 )
 
@@ -133,6 +140,18 @@ class EngineClient:
         answer = await self._json("GET", f"/v1/cameras/{camera_id}/spans", start=start, end=end)
         return cast("list[Span]", answer["spans"])
 
+    async def nearest(self, camera_id: str, at: int) -> Nearest:
+        """Where the footage nearest to a time is."""
+        return cast("Nearest", await self._json("GET", f"/v1/cameras/{camera_id}/nearest", at=at))
+
+    async def size(self, camera_id: str, start: int, end: int) -> Size:
+        """How much footage there is between two times."""
+        return cast("Size", await self._json("GET", f"/v1/cameras/{camera_id}/size", start=start, end=end))
+
+    async def gaps(self, camera_id: str, start: int, end: int) -> Gaps:
+        """What was to be recorded between two times and is not there, and why."""
+        return cast("Gaps", await self._json("GET", f"/v1/cameras/{camera_id}/gaps", start=start, end=end))
+
     async def segments(self, camera_id: str, start: int, end: int) -> list[Segment]:
         """Files of footage that overlap the time, oldest first."""
         answer = await self._json("GET", f"/v1/cameras/{camera_id}/segments", start=start, end=end)
@@ -149,6 +168,48 @@ class EngineClient:
     async def format(self, camera_id: str, format_id: int) -> bytes:
         """The init segment of a format."""
         return await self._bytes(f"/v1/cameras/{camera_id}/formats/{format_id}")
+
+    async def thumbnail(self, camera_id: str, at: int, width: int) -> bytes | None:
+        """A JPEG of the recorded key picture at or before a time, `width` pixels at most. None: no footage near it."""
+        try:
+            return await self._bytes(f"/v1/cameras/{camera_id}/thumbnail", at=at, width=width)
+        except EngineError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    async def make(self, kind: str, camera_id: str, request: ClipRequest) -> JobState:
+        """Have a `clip`, `film` or `preview` made and wait for it, as long as it takes; who stops waiting cancels it."""
+        job = await self.begin(kind, camera_id, request)
+        try:
+            while job["state"] in ("waiting", "running"):
+                job = await self.job(job["id"])
+        except asyncio.CancelledError:
+            # Where the engine does not hear of it, it notices that nobody asks any more.
+            with contextlib.suppress(EngineError):
+                await self.cancel_job(job["id"])
+            raise
+        return job
+
+    async def begin(self, kind: str, camera_id: str, request: ClipRequest) -> JobState:
+        """Have something made, as `make`, without waiting for it. It is cancelled when nobody asks after it."""
+        return cast("JobState", await self._json("POST", f"/v1/cameras/{camera_id}/{kind}", body=request))
+
+    async def job(self, job_id: str) -> JobState:
+        """How a job stands, once it is finished or after some seconds."""
+        return cast("JobState", await self._json("GET", f"/v1/jobs/{job_id}"))
+
+    async def cancel_job(self, job_id: str) -> None:
+        """Nobody wants it any more. Not an error if the engine does not know it."""
+        try:
+            await self._json("DELETE", f"/v1/jobs/{job_id}")
+        except EngineError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    async def job_playlist(self, job_id: str) -> bytes:
+        """The playlist of a preview as far as it is made."""
+        return await self._bytes(f"/v1/jobs/{job_id}/playlist")
 
     async def probe(self, request: ProbeRequest) -> ProbeResult:
         """Connect to a camera once, as recording would."""
@@ -168,7 +229,7 @@ class EngineClient:
         method: str,
         path: str,
         *,
-        body: FacilityConfig | ProbeRequest | RestreamRequest | None = None,
+        body: ClipRequest | FacilityConfig | ProbeRequest | RestreamRequest | None = None,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
         **query: int,
     ) -> dict[str, Any]:

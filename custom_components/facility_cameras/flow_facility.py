@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import available_timezones
 
 from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
 from homeassistant.core import HomeAssistant
@@ -58,6 +59,12 @@ def footage_schema(hass: HomeAssistant, volumes: list[Volume], cameras: int) -> 
     )
     required = vol.Required(CONF_ARCHIVE, default=volumes[0].folder) if volumes else vol.Required(CONF_ARCHIVE)
     return vol.Schema({required: folder, vol.Required(CONF_DAYS_TO_KEEP, default=DEFAULT_DAYS_TO_KEEP): days})
+
+
+async def async_zone_selector(hass: HomeAssistant) -> SelectSelector:
+    """Every time zone that this machine knows. Left empty, Home Assistant's is meant."""
+    zones = sorted(zone for zone in await hass.async_add_executor_job(available_timezones) if "/" in zone)
+    return SelectSelector(SelectSelectorConfig(options=zones, mode=SelectSelectorMode.DROPDOWN))
 
 
 def _label(hass: HomeAssistant, volume: Volume, cameras: int) -> str:

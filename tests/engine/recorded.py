@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from custom_components.facility_cameras.engine.archive.archive import Archive
-from custom_components.facility_cameras.engine.archive.index import CLOSED, Closing, pack_fragments
+from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
+from custom_components.facility_cameras.engine.archive.index import CLOSED, Closing
 from custom_components.facility_cameras.engine.fmp4 import Fragmenter, identity_box, init_segment
 from custom_components.facility_cameras.engine.media import Sample
 from custom_components.facility_cameras.engine.playback import Fragment

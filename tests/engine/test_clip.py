@@ -9,9 +9,11 @@ import av
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
+from custom_components.facility_cameras.engine import clip_file
 from custom_components.facility_cameras.engine.api import Clip, ClipFile
 from custom_components.facility_cameras.engine.archive.archive import Archive
-from custom_components.facility_cameras.engine.clip import HOLD_US, ClipError, Name, make_clip
+from custom_components.facility_cameras.engine.clip import HOLD_US, cut, make_clip
+from custom_components.facility_cameras.engine.clip_file import ClipError, Name
 from custom_components.facility_cameras.engine.lane import Job, JobCancelledError
 from tests.engine.archives import NOW_US, archive_in
 from tests.engine.clip_samples import number_of
@@ -212,6 +214,61 @@ def test_a_damaged_fragment_costs_its_group(footage: Footage, tmp_path: Path) ->
     made = clip(footage, NOW_US, NOW_US + 4 * SECOND, tmp_path)
     assert [number for number, _ in decoded(made["files"][0])] == [*range(10), *range(20, 40)]
     assert made["gaps"] == [] or made["gaps"][0]["start"] == NOW_US + SECOND
+
+
+def test_where_room_is_short_nothing_is_written(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    footage.record("plain", 4)
+    monkeypatch.setattr(clip_file, "ROOM_BYTES", 1 << 60)
+    with pytest.raises(ClipError) as refused:
+        clip(footage, NOW_US, NOW_US + SECOND, tmp_path)
+    assert refused.value.problem == {"cause": "no_room", "placeholders": {"folder": str(tmp_path), "needed": "0.0"}}
+    assert not list(tmp_path.iterdir())
+
+
+def test_all_files_of_a_clip_or_none(footage: Footage, tmp_path: Path) -> None:
+    class Unwanted(Job[Clip]):
+        """Cancelled before the second file is copied."""
+
+        spent = 0
+
+        def spend(self, size: int) -> None:
+            self.spent += 1
+            if self.spent > 1:
+                assert [path.name[0] for path in tmp_path.iterdir()].count(".") == 1
+                raise JobCancelledError
+            super().spend(size)
+
+    footage.record("plain", 2)
+    footage.record("h265", 2)
+    unwanted = Unwanted("clip", "c", lambda _: pytest.fail("not run"), quick=True, kept=False)
+    with pytest.raises(JobCancelledError):
+        make_clip(footage.archive, footage.camera, NOW_US, NOW_US + 4 * SECOND, tmp_path, NAME, unwanted)
+    assert unwanted.spent == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_footage_that_is_deleted_meanwhile_is_told(footage: Footage, tmp_path: Path) -> None:
+    footage.record("plain", 2)
+    parts, _ = cut(footage.archive, footage.camera, NOW_US, NOW_US + SECOND, job())
+    Path(footage.paths[0]).unlink()
+    with pytest.raises(ClipError) as failed:
+        clip_file.write(parts, tmp_path, NAME, job())
+    assert failed.value.problem["cause"] == "footage_deleted"
+    assert not list(tmp_path.iterdir())
+
+
+def test_pictures_are_not_touched(footage: Footage, tmp_path: Path) -> None:
+    """Promise I6: every byte of every sample, SEI and with it a camera's signature included, is what was recorded."""
+    footage.record("sound", 4)
+    made = clip(footage, NOW_US, NOW_US + 4 * SECOND, tmp_path)
+
+    def samples(path: str) -> list[bytes]:
+        with av.open(path) as container:
+            return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+    assert samples(made["files"][0]["path"]) == samples(footage.paths[0])
 
 
 def test_what_is_cancelled_leaves_nothing(footage: Footage, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from custom_components.facility_cameras.engine.picture.stills import Stills
 from custom_components.facility_cameras.engine.restream import Restream
 from custom_components.facility_cameras.engine.server import Server
 from custom_components.facility_cameras.engine.supervisor import Supervisor
+from custom_components.facility_cameras.engine.thumbnails import Thumbnails
 from tests.engine.living import FPS, FRAMES, Engine, Site, numbers, wait_for
 
 NOWHERE = {"start": 1, "end": 2, "folder": "/tmp", "zone": "UTC"}
@@ -110,7 +111,9 @@ async def test_a_job_ends_with_the_request_that_asked(tmp_path: Path) -> None:
     clock, lane, stills = SystemClock(), Lane(), Stills()
     supervisor = Supervisor(tmp_path, clock)
     restream = Restream(supervisor.feed)
-    server = Server(supervisor, stills, restream, lane, clock, build="b", leash_s=1, leave=lambda: None)
+    server = Server(
+        supervisor, stills, restream, lane, Thumbnails(lane), clock, build="b", leash_s=1, leave=lambda: None
+    )
     await server.start(tmp_path / "s")
     camera: CameraConfig = {
         "id": "c", "name": "c", "url": "rtsp://127.0.0.1:9/", "username": "", "password": "", "audio": False, "record": False,

@@ -187,10 +187,46 @@ type Event = SnapshotEvent | CameraEvent | FiguresEvent | RemovedEvent | ExportE
 
 
 class Span(TypedDict):
-    """Footage without a gap."""
+    """Footage without a gap, of one codec (`h264` or `h265`)."""
 
     start: int
     end: int
+    codec: str
+
+
+class Nearest(TypedDict):
+    """Where footage before a time ends and footage after it begins; both are the time itself if there is footage of it."""
+
+    before: int | None
+    after: int | None
+
+
+class Size(TypedDict):
+    """GET /v1/cameras/{id}/size: how much footage there is of a time, in whole files."""
+
+    bytes: int
+    files: int
+
+
+class Gap(TypedDict):
+    """What was to be recorded and is not there, with the reason and, where one is known, its cause."""
+
+    start: int
+    end: int
+    reason: str
+    cause: str
+
+
+class Gaps(TypedDict):
+    """GET /v1/cameras/{id}/gaps: `wanted_s` of the time was to be recorded, `footage_s` of it is there, known up to
+    `until`; `more` says that there are gaps after those listed.
+    """
+
+    gaps: list[Gap]
+    wanted_s: float
+    footage_s: float
+    until: int
+    more: bool
 
 
 class Segment(TypedDict):
@@ -204,6 +240,21 @@ class Segment(TypedDict):
     codec: str
     path: str
     open: bool
+
+
+class ClipCause(StrEnum):
+    """Why no clip could be made. Each has a sentence in both languages."""
+
+    NO_FOOTAGE = "no_footage"  # in this time; the nearest is named
+    NO_FOOTAGE_AT_ALL = "no_footage_at_all"
+    ARCHIVE_AWAY = "archive_away"
+    FOOTAGE_DAMAGED = "footage_damaged"
+    FOOTAGE_DELETED = "footage_deleted"  # meanwhile
+    NO_ROOM = "no_room"
+    NOT_WRITTEN = "not_written"
+    NO_ENCODER = "no_encoder"  # for a preview
+    NOT_DECODED = "not_decoded"  # for a preview: the worker failed or hung
+    FAULT = "fault"  # of ours
 
 
 class ClipRequest(TypedDict):

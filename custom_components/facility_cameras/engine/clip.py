@@ -8,21 +8,19 @@ Blocks: runs in the lane.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-import contextlib
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
 from itertools import accumulate
 import os
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from .api import Clip, ClipFile, Missing, Problem
+from .api import Clip, ClipCause, Missing
 from .archive.archive import Archive
+from .clip_file import ClipError, Name, Part, write
 from .fmp4_read import AUDIO, VIDEO, BadFootageError, TrackInit, TrackSamples, begins_sequence, read_fragment, read_init
-from .lane import ExpectedError, Job
+from .lane import Job
 from .media import VIDEO_CLOCK
-from .mp4 import Track, header
+from .mp4 import Track
 from .sources import NoIndexError, Source, init_of, nearest, sources
 
 #: A camera that was connected anew is away for so long; a longer hole would look like a frozen picture.
@@ -35,31 +33,10 @@ _REORDER_US = 500_000
 _DIFFERS_US = 2_000_000
 #: A segment's start is believed rather than the end of the one before if they differ by this (90 kHz).
 _PULL = VIDEO_CLOCK // 1000
-#: Copied at once, and written before it is put on the disk: a flood would hold up what is recorded.
-_PIECE, _SYNCED = 4 << 20, 32 << 20
-#: Room left on the volume a clip is written to.
-ROOM_BYTES = 1 << 30
-
-
-class ClipError(ExpectedError):
-    """It cannot be made; `cause` and what its sentence needs."""
-
-    def __init__(self, cause: str, **placeholders: str) -> None:
-        super().__init__(cause, placeholders)
-        self.problem: Problem = {"cause": cause, "placeholders": placeholders}
 
 
 @dataclass(frozen=True, slots=True)
-class _Range:
-    """Bytes to be copied."""
-
-    path: Path
-    offset: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class Piece:
     """One fragment that was read. `begin_us` is the time of its first picture; `fresh`: what came before is missing;
     `joins`: it may follow other pictures than it did.
     """
@@ -69,47 +46,6 @@ class _Piece:
     samples: dict[int, TrackSamples]
     fresh: bool
     joins: bool
-
-
-@dataclass(slots=True)
-class Part:
-    """What becomes one file."""
-
-    tracks: list[Track]
-    start_us: int
-    ranges: list[_Range] = field(default_factory=list)
-    payload: int = 0
-    #: Ticks from a run's media time to the file's: what is added to a decode time.
-    offset: int = 0
-    run: str = ""
-
-    @property
-    def video(self) -> Track:
-        """Its pictures."""
-        return self.tracks[0]
-
-    @property
-    def end_us(self) -> int:
-        """When its last picture ends, UTC microseconds."""
-        return self.start_us + self.shown * 100 // 9
-
-    @property
-    def shown(self) -> int:
-        """When its last picture ends, in 90 kHz ticks since its beginning."""
-        return self.video.shown_until or self.video.end
-
-    def add(self, path: Path, offset: int, sizes: Iterable[int], track: Track) -> None:
-        """Samples that lie together in a file."""
-        some = tuple(sizes)
-        size = sum(some)
-        track.sizes.extend(some)
-        track.chunks.append((self.payload, len(some)))
-        before = self.ranges[-1] if self.ranges else None
-        if before is not None and before.path == path and before.offset + before.size == offset:
-            self.ranges[-1] = _Range(path, before.offset, before.size + size)
-        else:
-            self.ranges.append(_Range(path, offset, size))
-        self.payload += size
 
 
 class _Cutter:
@@ -126,7 +62,7 @@ class _Cutter:
         #: Footage that was taken, in UTC microseconds: joined where it lies end to end.
         self.spans: list[tuple[int, int]] = []
 
-    def take(self, source: Source, inits: list[TrackInit], pieces: Iterable[_Piece]) -> None:
+    def take(self, source: Source, inits: list[TrackInit], pieces: Iterable[Piece]) -> None:
         """The pieces of the next file, oldest first."""
         part = self.parts[-1] if self.parts else None
         if part is not None and source.format != self._format:
@@ -147,7 +83,7 @@ class _Cutter:
             part = self._take(part, source, piece, pictures, anchor)
 
     def _take(
-        self, part: Part | None, source: Source, piece: _Piece, pictures: TrackSamples, anchor: tuple[int, int]
+        self, part: Part | None, source: Source, piece: Piece, pictures: TrackSamples, anchor: tuple[int, int]
     ) -> Part | None:
         decode = tuple(accumulate(pictures.durations, initial=pictures.decode))
         times = [time + shift for time, shift in zip(decode, pictures.shifts, strict=False)]
@@ -242,7 +178,7 @@ def _runs(places: list[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _pieces(source: Source, codec: str | None, fd: int, start_us: int, end_us: int) -> Iterator[_Piece]:
+def pieces(source: Source, codec: str | None, fd: int, start_us: int, end_us: int) -> Iterator[Piece]:
     """The fragments of a file from the key picture at or before `start_us` on, those that cannot be read left out."""
     begins = list(accumulate((fragment.duration_us for fragment in source.fragments), initial=source.start_us))
     places = list(accumulate((fragment.bytes for fragment in source.fragments), initial=source.first_byte))
@@ -265,10 +201,9 @@ def _pieces(source: Source, codec: str | None, fd: int, start_us: int, end_us: i
         if pictures is None or not _plausible(pictures, source.fragments[place].duration_us):
             fresh = True
             continue
-        joins = (
-            codec == "h264" or not (fresh or place == first) or begins_sequence(fd, pictures.offset, pictures.sizes[0])
-        )
-        yield _Piece(source.path, begins[place], samples, fresh, joins)
+        first_size = pictures.sizes[0]
+        joins = not (fresh or place == first) or begins_sequence(codec, fd, pictures.offset, first_size)
+        yield Piece(source.path, begins[place], samples, fresh, joins)
         fresh = False
 
 
@@ -288,33 +223,33 @@ def cut(archive: Archive, camera: str, start_us: int, end_us: int, job: Job[Any]
         for number, source in enumerate(found):
             job.advance(number / len(found) / 10)
             if source.format not in inits:
-                inits[source.format] = _tracks(init_of(archive, source.format))
+                inits[source.format] = read_tracks(init_of(archive, source.format))
             tracks = inits[source.format]
             try:
                 fd = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 continue  # deleted meanwhile: told as a gap
             try:
-                cutter.take(source, tracks, _pieces(source, tracks[0].codec, fd, start_us, end_us))
+                cutter.take(source, tracks, pieces(source, tracks[0].codec, fd, start_us, end_us))
             finally:
                 os.close(fd)
         if not cutter.parts:
             raise no_footage(archive, camera, start_us)
     except NoIndexError as error:
-        raise ClipError("archive_away") from error
+        raise ClipError(ClipCause.ARCHIVE_AWAY) from error
     gaps = missing(cutter.spans, start_us, end_us)
     return cutter.parts, {"files": [], "gaps": gaps, "open": any(source.open for source in found)}
 
 
-def _tracks(init: bytes) -> list[TrackInit]:
+def read_tracks(init: bytes) -> list[TrackInit]:
     """Pictures, then sound. Raises ClipError."""
     try:
         tracks = read_init(init)
     except BadFootageError as error:
-        raise ClipError("footage_damaged") from error
+        raise ClipError(ClipCause.FOOTAGE_DAMAGED) from error
     tracks = [one for kind in (VIDEO, AUDIO) for one in tracks if one.handler == kind]
     if not tracks or tracks[0].codec is None:
-        raise ClipError("footage_damaged")
+        raise ClipError(ClipCause.FOOTAGE_DAMAGED)
     return tracks
 
 
@@ -322,8 +257,8 @@ def no_footage(archive: Archive, camera: str, at_us: int) -> ClipError:
     """The error that names what is nearest. Raises NoIndexError."""
     span = nearest(archive, camera, at_us)
     if span is None:
-        return ClipError("no_footage_at_all")
-    return ClipError("no_footage", start=str(span[0]), end=str(span[1]))
+        return ClipError(ClipCause.NO_FOOTAGE_AT_ALL)
+    return ClipError(ClipCause.NO_FOOTAGE, start=str(span[0]), end=str(span[1]))
 
 
 def missing(spans: list[tuple[int, int]], start_us: int, end_us: int) -> list[Missing]:
@@ -344,105 +279,3 @@ def make_clip(
     parts, clip = cut(archive, camera, start_us, end_us, job)
     clip["files"] = write(parts, folder, name, job)
     return clip
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """How files are called: the camera, and the facility's time and zone at their beginning."""
-
-    camera: str
-    zone: ZoneInfo
-
-    def of(self, start_us: int, end_us: int, kind: str = "") -> str:
-        """Such as `cong-chinh-abcdef_2026-11-25_14-30-05_UTC+07_600s.mp4`."""
-        begun = datetime.fromtimestamp(start_us // 1_000_000, self.zone)
-        minutes = (begun.utcoffset() or timedelta()) // timedelta(minutes=1)
-        zone = (
-            f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}{f'{abs(minutes) % 60:02}' if minutes % 60 else ''}"
-        )
-        seconds = max(1, round((end_us - start_us) / 1e6))
-        return f"{self.camera}_{begun:%Y-%m-%d_%H-%M-%S}_UTC{zone}_{seconds}s{f'_{kind}' if kind else ''}.mp4"
-
-
-def write(parts: list[Part], folder: Path, name: Name, job: Job[Any], kind: str = "") -> list[ClipFile]:
-    """Write every part as a file of its own: all, or none. Raises ClipError, JobCancelledError, OSError."""
-    total = sum(part.payload for part in parts)
-    volume = os.statvfs(folder)
-    if volume.f_bavail * volume.f_frsize - total < ROOM_BYTES:
-        raise ClipError("no_room", folder=str(folder), needed=f"{total / 1e9:.1f}")
-    made: list[ClipFile] = []
-    before = 0
-    try:
-        for part in parts:
-            path = folder / name.of(part.start_us, part.end_us, kind)
-            if any(file["path"] == str(path) for file in made):
-                # Two formats within one second.
-                path = path.with_stem(f"{path.stem}-{len(made) + 1}")
-            size = _write(part, path, job, before, total)
-            before += part.payload
-            width, height = part.video.init.coded_size
-            made.append(
-                {
-                    "path": str(path),
-                    "start": part.start_us,
-                    "end": part.end_us,
-                    "bytes": size,
-                    "pictures": len(part.video.sizes),
-                    "codec": part.video.init.codec or "",
-                    "width": width,
-                    "height": height,
-                }
-            )
-    except BaseException:
-        for file in made:
-            with contextlib.suppress(OSError):
-                Path(file["path"]).unlink()
-        raise
-    return made
-
-
-def _write(part: Part, path: Path, job: Job[Any], before: int, total: int) -> int:
-    """Write one part under another name first; returns the file's size."""
-    tracks = [track for track in part.tracks if track.sizes]
-    unfinished = path.with_name(f".{path.name}.{job.id}")
-    target = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-    try:
-        with os.fdopen(target, "wb", buffering=0) as file:
-            file.write(header(tracks, part.payload, part.start_us))
-            done = synced = 0
-            for one in part.ranges:
-                for size in _copy(one, target, job):
-                    done += size
-                    if done - synced >= _SYNCED:
-                        os.fdatasync(target)
-                        os.posix_fadvise(target, 0, 0, os.POSIX_FADV_DONTNEED)
-                        synced = done
-                    job.advance(0.1 + 0.9 * (before + done) / max(total, 1))
-            os.fsync(target)
-            size = os.fstat(target).st_size
-        unfinished.rename(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    return size
-
-
-def _copy(one: _Range, target: int, job: Job[Any]) -> Iterator[int]:
-    """Copy a range to where `target` stands, in pieces; gives the size of each."""
-    try:
-        fd = os.open(one.path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise ClipError("footage_deleted") from error
-    try:
-        offset, end = one.offset, one.offset + one.size
-        while offset < end:
-            job.spend(2 * min(_PIECE, end - offset))
-            copied = os.sendfile(target, fd, offset, min(_PIECE, end - offset))
-            if not copied:
-                raise ClipError("footage_damaged")
-            offset += copied
-            yield copied
-        # Footage is seldom read again soon: the machine's cache stays for others.
-        os.posix_fadvise(fd, one.offset, one.size, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(fd)

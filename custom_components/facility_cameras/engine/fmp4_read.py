@@ -197,15 +197,17 @@ def _read_moof(data: bytes, at: int, length: int, offset: int, size: int) -> dic
     return found
 
 
-def begins_sequence(fd: int, offset: int, size: int) -> bool:
-    """Whether the H.265 key picture at `offset` begins everything anew (IDR, BLA): one that does not (CRA) may be put
-    behind the pictures it followed, but not behind others. Raises OSError.
+def begins_sequence(codec: str | None, fd: int, offset: int, size: int) -> bool:
+    """Whether the key picture at `offset` begins everything anew (IDR, BLA): one that does not (a recovery point, CRA)
+    may be put behind the pictures it followed, but not behind others. Raises OSError.
     """
     data = os.pread(fd, min(size, _HEAD_BYTES), offset)
     at = 0
     while at + 5 <= len(data):
-        kind = data[at + 4] >> 1 & 0x3F
-        if kind < 32:
+        if codec == "h264":
+            if 1 <= (kind := data[at + 4] & 0x1F) <= 5:
+                return kind == 5
+        elif (kind := data[at + 4] >> 1 & 0x3F) < 32:
             return 16 <= kind <= 20
         at += 4 + int.from_bytes(data[at : at + 4])
     return False

@@ -15,6 +15,7 @@ from enum import StrEnum
 import logging
 import platform
 import secrets
+import sys
 import threading
 import time
 from typing import Any
@@ -33,8 +34,8 @@ _BURST_S = 0.25
 #: Between two looks whether a job that waits for its turn was cancelled, seconds.
 _STEP_S = 0.2
 
-#: ioprio_set has no wrapper in any libc. Its number by machine; elsewhere the lane does without.
-_IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "armv7l": 314, "armv6l": 314, "i686": 289, "riscv64": 30}
+#: ioprio_set has no wrapper in any libc. Its number by machine (64 bits); elsewhere the lane does without.
+_IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30} if sys.maxsize > 1 << 32 else {}
 _THIS_THREAD, _IDLE_CLASS = 1, 3 << 13
 
 
@@ -73,6 +74,8 @@ class Job[T]:
         #: 0 to 1.
         self.progress = 0.0
         self.asked = time.monotonic()
+        #: What there is of the result already, where the work tells.
+        self.partial: T | None = None
         self._work = work
         self._wanted = threading.Event()
         self._wanted.set()
@@ -209,6 +212,10 @@ class Lane:
         if job is not None:
             job.touch()
         return job
+
+    def forget(self, job: Job[Any]) -> None:
+        """Its result is with who asked; nobody will ask after it by its id."""
+        self._jobs.pop(job.id, None)
 
     def jobs(self) -> list[Job[Any]]:
         """Every job that waits, runs, or ended lately, oldest first."""

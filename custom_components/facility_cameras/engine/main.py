@@ -28,6 +28,7 @@ from .restream import Restream
 from .server import Server
 from .server_exports import routes as export_routes
 from .supervisor import Supervisor
+from .thumbnails import Thumbnails
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -85,11 +86,13 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     restream = Restream(supervisor.feed)
     lane = Lane()
     exports = Exports(supervisor, lane, clock, folder, build)
+    thumbnails = Thumbnails(lane)
     server = Server(
         supervisor,
         stills,
         restream,
         lane,
+        thumbnails,
         clock,
         build=build,
         leash_s=launch["leash_s"],
@@ -121,6 +124,7 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
         # At once: nobody who still listens holds up a segment that is to be closed.
         await asyncio.gather(supervisor.close(), server.close(), restream.close(), lane.close())
         await stills.close()
+        await thumbnails.close()
         if ours:
             # After the last session: a login refused in the last moment is remembered too.
             with contextlib.suppress(OSError):

@@ -26,6 +26,7 @@ from .probe import probe
 from .restream import Restream
 from .server_clips import ClipCalls
 from .supervisor import Supervisor
+from .thumbnails import Thumbnails
 
 FIGURES_S = 10.0
 BODY_BYTES = 4 << 20
@@ -80,6 +81,7 @@ class Server:
         stills: Stills,
         restream: Restream,
         lane: Lane,
+        thumbnails: Thumbnails,
         clock: Clock,
         *,
         build: str,
@@ -91,7 +93,7 @@ class Server:
         self._supervisor = supervisor
         self._stills = stills
         self._restream = restream
-        self._routes = [*ClipCalls(supervisor, lane).routes(), *routes]
+        self._routes = [*ClipCalls(supervisor, lane, thumbnails).routes(), *routes]
         self._clock = clock
         self._build = build
         self._leash_s = leash_s
@@ -118,6 +120,8 @@ class Server:
                 web.post(f"{camera}/retry", self._retry),
                 web.get(f"{camera}/still", self._get_still),
                 web.get(f"{camera}/spans", self._get_spans),
+                web.get(f"{camera}/nearest", self._get_nearest),
+                web.get(f"{camera}/size", self._get_size),
                 web.get(f"{camera}/segments", self._get_segments),
                 web.get(f"{camera}/playlist", self._get_playlist),
                 web.get(camera + "/segments/{number:\\d{1,15}}", self._get_segment),
@@ -277,6 +281,15 @@ class Server:
     async def _get_spans(self, request: web.Request) -> web.Response:
         archive = self._archive(request)
         return _json({"spans": await asyncio.to_thread(footage.spans, archive, *self._span(request))})
+
+    async def _get_nearest(self, request: web.Request) -> web.Response:
+        archive = self._archive(request)
+        at = _number(request, "at", 0, 1 << 62) or 0
+        return _json(await asyncio.to_thread(footage.nearest, archive, request.match_info["camera"], at))
+
+    async def _get_size(self, request: web.Request) -> web.Response:
+        archive = self._archive(request)
+        return _json(await asyncio.to_thread(footage.size, archive, *self._span(request)))
 
     async def _get_segments(self, request: web.Request) -> web.Response:
         archive = self._archive(request)

@@ -6,7 +6,8 @@ from pathlib import Path
 import sqlite3
 
 from .archive.archive import Archive
-from .archive.index import OPEN, unpack_fragments
+from .archive.fragments import unpack_fragments
+from .archive.index import OPEN
 from .playback import Fragment
 
 

@@ -12,7 +12,8 @@ import sqlite3
 from zoneinfo import ZoneInfo
 
 from ..archive.archive import Archive
-from ..archive.index import OPEN, Index, Row, unpack_fragments
+from ..archive.fragments import unpack_fragments
+from ..archive.index import OPEN, Index, Row
 from ..archive.repair import read_fragments
 from ..folder_name import folder_name
 from ..lane import ExpectedError
