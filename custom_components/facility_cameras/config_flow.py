@@ -24,8 +24,10 @@ from .const import (
     CONF_TIME_ZONE,
     DOMAIN,
     SUBENTRY_CAMERA,
+    SUBENTRY_EXPORT,
 )
 from .flow_camera import CameraFlow
+from .flow_export import ExportFlow
 from .flow_facility import (
     PASSWORD,
     USERNAME,
@@ -59,8 +61,8 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
-        """A facility has cameras."""
-        return {SUBENTRY_CAMERA: CameraFlow}
+        """A facility has cameras, and a button that exports their footage."""
+        return {SUBENTRY_CAMERA: CameraFlow, SUBENTRY_EXPORT: ExportFlow}
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Name, how many cameras, shared log-in."""

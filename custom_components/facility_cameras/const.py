@@ -18,6 +18,8 @@ PLATFORMS: Final = [
 
 #: Kind of config subentry that is one camera.
 SUBENTRY_CAMERA: Final = "camera"
+#: Kind of config subentry that is none: its flow exports footage.
+SUBENTRY_EXPORT: Final = "export"
 
 # Facility (config entry data); user name and password of all its cameras use Home Assistant's own keys.
 CONF_ARCHIVE: Final = "archive"

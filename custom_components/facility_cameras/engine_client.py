@@ -19,6 +19,8 @@ from .engine.api import (
     ClipRequest,
     EngineInfo,
     Event,
+    ExportRequest,
+    ExportState,
     FacilityConfig,
     FacilityState,
     Gaps,
@@ -211,6 +213,26 @@ class EngineClient:
         """The playlist of a preview as far as it is made."""
         return await self._bytes(f"/v1/jobs/{job_id}/playlist")
 
+    async def begin_export(self, facility_id: str, request: ExportRequest) -> ExportState:
+        """Have footage copied out, behind this call."""
+        return cast("ExportState", await self._json("POST", f"/v1/facilities/{facility_id}/exports", body=request))
+
+    async def exports(self) -> list[ExportState]:
+        """Exports that are under way, and those that are over, oldest first."""
+        return cast("list[ExportState]", (await self._json("GET", "/v1/exports"))["exports"])
+
+    async def export(self, export_id: str) -> ExportState:
+        """How an export stands."""
+        return cast("ExportState", await self._json("GET", f"/v1/exports/{export_id}"))
+
+    async def cancel_export(self, export_id: str) -> ExportState:
+        """Have what was copied taken away again; one that is done stays."""
+        return cast("ExportState", await self._json("DELETE", f"/v1/exports/{export_id}"))
+
+    async def resume_export(self, export_id: str) -> ExportState:
+        """Have one that is paused or failed tried again now."""
+        return cast("ExportState", await self._json("POST", f"/v1/exports/{export_id}/resume"))
+
     async def probe(self, request: ProbeRequest) -> ProbeResult:
         """Connect to a camera once, as recording would."""
         answer = await self._json("POST", "/v1/probe", body=request, timeout=_PROBE_TIMEOUT)
@@ -229,7 +251,7 @@ class EngineClient:
         method: str,
         path: str,
         *,
-        body: ClipRequest | FacilityConfig | ProbeRequest | RestreamRequest | None = None,
+        body: ClipRequest | ExportRequest | FacilityConfig | ProbeRequest | RestreamRequest | None = None,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
         **query: int,
     ) -> dict[str, Any]:

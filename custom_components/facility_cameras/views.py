@@ -17,7 +17,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.http import HomeAssistantView
 
-from . import clips
+from . import clips, exports
 from .const import CONF_ARCHIVE, DOMAIN
 from .coordinator import cameras_of
 from .engine.api import Segment
@@ -43,6 +43,7 @@ def async_register(hass: HomeAssistant) -> None:
         PreviewView,
         DownloadView,
         ClipView,
+        ExportView,
         ThumbnailView,
         PictureView,
     ):
@@ -261,6 +262,31 @@ class ClipView(_View):
             "Cache-Control": "no-store",
             "Content-Type": "video/mp4",
             "Content-Disposition": f'inline; filename="{path.name}"',
+        }
+        return web.FileResponse(path, headers=headers)
+
+
+class ExportView(_View):
+    """A finished export that is one file, for who may see all its cameras."""
+
+    url = f"{_BASE}/export/{{export_id:[0-9a-f]{{16}}}}"
+    name = f"api:{DOMAIN}:export"
+
+    async def get(self, request: web.Request, export_id: str) -> web.StreamResponse:
+        """Answer with the file, whole or in ranges."""
+        try:
+            export = await self.hub.client.export(export_id)
+        except EngineError as error:
+            return web.Response(status=error.status)
+        for camera_id in export["cameras"]:
+            self._check(request, camera_id)
+        path = Path(export["path"])
+        if not exports.is_tar(export) or not await self._hass.async_add_executor_job(path.is_file):
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Type": "application/x-tar",
+            "Content-Disposition": f'attachment; filename="{path.name}"',
         }
         return web.FileResponse(path, headers=headers)
 

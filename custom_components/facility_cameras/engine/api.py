@@ -359,6 +359,7 @@ class ExportState(TypedDict):
 
     id: str
     facility: str
+    cameras: list[str]
     state: str
     progress: float
     files: int

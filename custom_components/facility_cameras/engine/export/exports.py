@@ -145,6 +145,7 @@ class Exports:
         return {
             "id": export.id,
             "facility": export.facility,
+            "cameras": [camera["id"] for camera in export.request["cameras"]],
             "state": export.state,
             "progress": 1.0 if export.state == DONE else round(min(done / total, 0.999), 4) if total else 0.0,
             "files": work.files,
