@@ -130,8 +130,10 @@ class Others:
                     del under_way[identity]
                 elif export["state"] in ("failed", "cancelled"):
                     raise RuntimeError(f"an export is {export['state']}: {export['problem']}")
+        for export in self._engine.call("GET", "/v1/exports")["exports"]:
+            if export["id"] in under_way:
+                self._count(export)
         for identity in under_way:
-            self._count(self._engine.call("GET", f"/v1/exports/{identity}"))
             self._engine.call("DELETE", f"/v1/exports/{identity}")
 
     def _count(self, export: dict[str, Any]) -> None:

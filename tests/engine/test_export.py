@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import errno
+import json
 import os
 from pathlib import Path
 import subprocess
@@ -15,6 +16,7 @@ from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.index import Index
 from custom_components.facility_cameras.engine.archive.repair import read_fragments
 from custom_components.facility_cameras.engine.archive.volume import MARKER
+from custom_components.facility_cameras.engine.command_line import main
 from custom_components.facility_cameras.engine.export.plan import ExportError, release
 from custom_components.facility_cameras.engine.lane import JobCancelledError
 from tests.engine.archives import DAY_US, NOW_US, archive_in
@@ -374,6 +376,7 @@ def test_what_the_disk_says_in_the_middle(
 _FULL = """
 import os, subprocess, sys
 from pathlib import Path
+from custom_components.facility_cameras.engine.command_line import main
 from custom_components.facility_cameras.engine.export.plan import ExportError
 from tests.engine.archives import NOW_US, archive_in
 from tests.engine.exporting import Counted, SECOND, checked, content, record, request, work_of
@@ -433,3 +436,34 @@ def test_the_disk_is_full(tmp_path: Path, form: str) -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert found.stdout == "full and gone on with\n", found.stderr
+
+
+def test_from_a_shell_beside_an_engine_that_records(
+    archive: Archive, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = record(archive)
+    growing = record(archive, start_us=NOW_US + 60 * SECOND, closed=False)
+    with growing.open("ab") as file:
+        file.write(b"half a fragment")
+    command = ["export", str(archive.root), str(folder), "--zone", "Asia/Ho_Chi_Minh", "--who", "An", "--json"]
+    span = ["--start", "2026-11-25T07:00", "--end", "2026-11-25T08:00"]
+    assert main([*command, *span]) == 0
+    told = json.loads(capsys.readouterr().out)
+    done = Path(told["path"])
+    assert [path for path in folder.iterdir() if path != done] == []
+    assert done.name.startswith("facility-f1_2026-11-25_07-00-00_UTC+07_to_2026-11-25_08-00-00_UTC+07_")
+    assert sorted([*checked(done), "SHA256SUMS"]) == content(done)
+    first, second = [(done / name).read_bytes() for name in files_of(manifest(done))]
+    assert first == closed.read_bytes()
+    assert second == growing.read_bytes().removesuffix(b"half a fragment")
+    assert manifest(done)["exported"]["by"] == "An"
+    # The same again is the same export; another time is another one.
+    assert main([*command, *span]) == 0
+    assert json.loads(capsys.readouterr().out)["path"] == told["path"]
+    closed.unlink()
+    assert main([*command, *span, "--tar"]) == 1
+    assert [one["why"] for one in json.loads(capsys.readouterr().out)["missed"]] == ["gone"]
+    assert main([*command, *span, "--camera", "none"]) == 2
+    assert main([*command, "--start", "2026-11-25T08:00", "--end", "2026-11-25T07:00"]) == 2
+    assert main(["export", str(archive.root), str(folder / "away"), *span]) == 2
+    assert "destination_away" in capsys.readouterr().err

@@ -249,17 +249,17 @@ class Exports:
             raise ExportError("fault", lasting=True, reason=type(error).__name__) from error
         return bool(export.job.result)
 
-    def _submit[T](self, export: Export, work: Callable[[Job[T]], T]) -> Job[T]:
+    def _submit[T](self, export: Export, work: Callable[[Job[T]], T], *, quick: bool = False) -> Job[T]:
         try:
-            return self._lane.submit("export", export.facility, work, kept=True)
+            return self._lane.submit("export", export.facility, work, quick=quick, kept=True)
         except LaneFullError:
             raise ExportError("busy") from None
 
     async def _discard(self, export: Export) -> None:
-        """Take away what was made, in the lane: behind the slice that was cancelled, which may still end."""
+        """Take away what was made, in the lane."""
         while True:
             try:
-                job = self._submit(export, lambda _: export.work.discard())
+                job = self._submit(export, lambda _: export.work.discard(), quick=True)
                 await job.wait()
                 _ = job.result
             except JobCancelledError:

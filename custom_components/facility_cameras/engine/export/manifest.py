@@ -9,18 +9,17 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from ..api import ExportCamera, ExportRequest, Missed
-from ..archive.archive import Archive
 from ..archive.index import CLOSED, CLOSED_AFTER_CRASH, OPEN
 from .copied import Copied
 from .papers import iso
-from .plan import Entry, Gap, deletions, gaps, holds
+from .plan import Entry, Gap, Recorded, deletions, gaps, holds
 
 FORMAT = "facility-cameras-export"
 VERSION = 1
 _CLOSED = {OPEN: "still being recorded", CLOSED: "by the engine", CLOSED_AFTER_CRASH: "after a crash"}
 
 
-def every_gap(archive: Archive, request: ExportRequest, done: Sequence[tuple[Entry, Copied]]) -> dict[str, list[Gap]]:
+def every_gap(archive: Recorded, request: ExportRequest, done: Sequence[tuple[Entry, Copied]]) -> dict[str, list[Gap]]:
     """What of the asked time is in no exported file, by camera. Raises ExportError."""
     spans: dict[str, list[tuple[int, int]]] = {camera["id"]: [] for camera in request["cameras"]}
     for entry, copied in done:
@@ -45,7 +44,7 @@ def missed(done: Iterable[tuple[Entry, Copied]]) -> list[Missed]:
 
 
 def pieces(
-    archive: Archive,
+    archive: Recorded,
     facility: str,
     request: ExportRequest,
     done: Sequence[tuple[Entry, Copied]],

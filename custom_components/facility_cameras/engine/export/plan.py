@@ -5,16 +5,17 @@ being written, what is finished. Promise I3 (nothing vanishes): retention leaves
 the index alone (not in the journal: they end with the export), so that they are neither listed nor copied as holds are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 import sqlite3
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from ..archive.archive import Archive
 from ..archive.fragments import unpack_fragments
 from ..archive.index import OPEN, Index, Row
 from ..archive.repair import read_fragments
+from ..archive.segment_file import SegmentFile
 from ..folder_name import folder_name
 from ..lane import ExpectedError
 from .names import stamp, unused
@@ -25,6 +26,26 @@ MOST_FILES = 100_000
 SLIVER_US = 1_000_000
 _DAY_US = 86_400_000_000
 _HOLD = "export-"
+
+
+class Recorded(Protocol):
+    """What is exported from: an archive, or (from a shell) its folder with a copy of its index."""
+
+    @property
+    def root(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def archive_id(self) -> str:
+        """The id in its marker."""
+
+    @property
+    def index(self) -> Index | None:
+        """None while it is away."""
+
+    @property
+    def open_files(self) -> Mapping[int, SegmentFile]:
+        """Files that are being written by this process."""
 
 
 class ExportError(ExpectedError):
@@ -68,7 +89,7 @@ class Gap:
     cause: str = ""
 
 
-def index_of(archive: Archive) -> Index:
+def index_of(archive: Recorded) -> Index:
     """Its index. Raises ExportError while the archive is away."""
     index = archive.index
     if index is None:
@@ -77,7 +98,7 @@ def index_of(archive: Archive) -> Index:
 
 
 def entries(
-    archive: Archive, facility: str, cameras: Sequence[tuple[str, str]], start_us: int, end_us: int, zone: ZoneInfo
+    archive: Recorded, facility: str, cameras: Sequence[tuple[str, str]], start_us: int, end_us: int, zone: ZoneInfo
 ) -> list[Entry]:
     """Every file that overlaps [start_us, end_us) of these cameras (id and name), oldest first. Raises ExportError."""
     index = index_of(archive)
@@ -110,7 +131,7 @@ def entries(
 
 
 def _rows(
-    archive: Archive, index: Index, camera: str, start_us: int, end_us: int
+    archive: Recorded, index: Index, camera: str, start_us: int, end_us: int
 ) -> Iterator[tuple[Row, int, int, int, tuple[int, str]]]:
     """Row, bytes, end, how long it plays, pictures and SHA-256. A day at a time: nobody waits long for the index."""
     seen: set[int] = set()
@@ -153,7 +174,7 @@ def _rows(
                 yield row, size, row.start_us + media_us, media_us, (pictures, "")
 
 
-def gaps(archive: Archive, camera: str, spans: Sequence[tuple[int, int]], start_us: int, end_us: int) -> list[Gap]:
+def gaps(archive: Recorded, camera: str, spans: Sequence[tuple[int, int]], start_us: int, end_us: int) -> list[Gap]:
     """What of [start_us, end_us) is in none of `spans` (in order), each piece with its reason. Raises ExportError."""
     gone = deletions(archive, camera, start_us, end_us)
     found: list[Gap] = []
@@ -171,7 +192,7 @@ def gaps(archive: Archive, camera: str, spans: Sequence[tuple[int, int]], start_
     return found
 
 
-def deletions(archive: Archive, camera: str, start_us: int, end_us: int) -> list[tuple[int, int, int, str, int]]:
+def deletions(archive: Recorded, camera: str, start_us: int, end_us: int) -> list[tuple[int, int, int, str, int]]:
     """Start, end, bytes, reason and time of what was deleted in a time, oldest first. Raises ExportError."""
     return _asked(
         archive,
@@ -181,7 +202,7 @@ def deletions(archive: Archive, camera: str, start_us: int, end_us: int) -> list
     )  # fmt: skip
 
 
-def holds(archive: Archive, camera: str, start_us: int, end_us: int) -> list[tuple[int, int, str, str, int]]:
+def holds(archive: Recorded, camera: str, start_us: int, end_us: int) -> list[tuple[int, int, str, str, int]]:
     """Start, end, reason, who and time of the holds that keep footage of a time. Raises ExportError."""
     return _asked(
         archive,
@@ -191,14 +212,14 @@ def holds(archive: Archive, camera: str, start_us: int, end_us: int) -> list[tup
     )  # fmt: skip
 
 
-def _asked[T](archive: Archive, statement: str, *values: object) -> list[T]:
+def _asked[T](archive: Recorded, statement: str, *values: object) -> list[T]:
     try:
         return index_of(archive).query(statement, *values)
     except sqlite3.Error as error:
         raise ExportError("archive_away") from error
 
 
-def protect(archive: Archive, export: str, cameras: Sequence[str], start_us: int, end_us: int, now_us: int) -> None:
+def protect(archive: Recorded, export: str, cameras: Sequence[str], start_us: int, end_us: int, now_us: int) -> None:
     """Have retention leave this footage alone until `release`. Raises ExportError."""
     try:
         with index_of(archive).transaction() as connection:
@@ -214,7 +235,7 @@ def protect(archive: Archive, export: str, cameras: Sequence[str], start_us: int
         raise ExportError("archive_away") from error
 
 
-def release(archive: Archive, under_way: Sequence[str]) -> bool:
+def release(archive: Recorded, under_way: Sequence[str]) -> bool:
     """Retention may have what no export that is under way needs any more. False if the archive does not answer."""
     index = archive.index
     if index is None:
@@ -231,6 +252,6 @@ def release(archive: Archive, under_way: Sequence[str]) -> bool:
     return True
 
 
-def source_of(archive: Archive, entry: Entry) -> Path:
+def source_of(archive: Recorded, entry: Entry) -> Path:
     """Where a file lies."""
     return archive.root / entry.source

@@ -15,6 +15,7 @@ from dataclasses import asdict
 import hashlib
 import os
 from pathlib import Path
+import threading
 import time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,18 +23,19 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from ..api import ExportRequest, Missed, VolumeState
-from ..archive.archive import Archive
 from ..archive.segment_file import sync_folder
 from ..archive.volume import keep_free, look
 from ..lane import Job
 from .copied import Copied
 from .manifest import every_gap, missed, pieces
 from .papers import MANIFEST, README, SUMS, readme, subtitles
-from .plan import Entry, ExportError, entries, protect, source_of
+from .plan import Entry, ExportError, Recorded, entries, protect, source_of
 from .target import FolderTarget, Target, TarTarget, remove, writing
 
 #: An export leaves the lane to others after so long.
 SLICE_S = 15.0
+#: A step that was cancelled ends within so long, unless a disk does not answer.
+_LAST_STEP_S = 5.0
 #: Read at once.
 _PIECE = 1 << 20
 #: Left free on a disk of its own, at most.
@@ -78,6 +80,7 @@ class Work:
         self._began_us = 0
         self._offsets: dict[str, float | None] = {}
         self._done: list[Copied] = []
+        self._turn = threading.Lock()
         self.bytes = self.all_bytes = self.gaps = 0
 
     @property
@@ -97,8 +100,12 @@ class Work:
 
     # In the lane --------------------------------------------------------------------------------------------------
 
-    def step(self, archive: Archive, job: Job[Any], seconds: float = SLICE_S) -> bool:
+    def step(self, archive: Recorded, job: Job[Any], seconds: float = SLICE_S) -> bool:
         """Go on for some seconds, but by one file at least; True once everything is done. Raises ExportError, JobCancelledError."""
+        with self._turn:
+            return self._step(archive, job, seconds)
+
+    def _step(self, archive: Recorded, job: Job[Any], seconds: float) -> bool:
         until = time.monotonic() + seconds
         job.advance(0.0)
         with writing(self._root):
@@ -128,16 +135,21 @@ class Work:
         return True
 
     def discard(self) -> None:
-        """Nobody wants it: take away what was made. Raises ExportError."""
-        with writing(self._root):
-            remove(self._folder)
+        """Nobody wants it: take away what was made, once a step that was cancelled has ended. Raises ExportError."""
+        if not self._turn.acquire(timeout=_LAST_STEP_S):
+            raise ExportError("busy")
+        try:
+            with writing(self._root):
+                remove(self._folder)
+        finally:
+            self._turn.release()
 
     def tidy(self) -> None:
         """Take away what was needed only to go on. Raises ExportError."""
         with writing(self._root):
             remove(self._folder if self._tar else self.path / _STATE)
 
-    def _make_plan(self, archive: Archive) -> None:
+    def _make_plan(self, archive: Recorded) -> None:
         request = self._request
         self._protect(archive)
         cameras = [(camera["id"], camera["name"]) for camera in request["cameras"]]
@@ -200,13 +212,13 @@ class Work:
         self.all_bytes = sum(entry.size for entry in plan)
         self.bytes = sum(entry.size for entry in plan[: len(done)])
 
-    def _protect(self, archive: Archive) -> None:
+    def _protect(self, archive: Recorded) -> None:
         """Retention waits for what is not copied yet."""
         request = self._request
         cameras = [camera["id"] for camera in request["cameras"]]
         protect(archive, self._identity, cameras, request["start"], request["end"], self._now_us())
 
-    def _check_room(self, archive: Archive, wanted: int) -> None:
+    def _check_room(self, archive: Recorded, wanted: int) -> None:
         with writing(self._root):
             volume = os.statvfs(self._root)
             same = self._root.stat().st_dev == _device(archive.root)
@@ -216,7 +228,7 @@ class Work:
         if free - wanted < left:
             raise ExportError("no_room", folder=str(self._root), needed=f"{(wanted + left - free) / 1e9:.2f}")
 
-    def _copy(self, archive: Archive, entry: Entry, job: Job[Any]) -> Copied:
+    def _copy(self, archive: Recorded, entry: Entry, job: Job[Any]) -> Copied:
         try:
             fd = os.open(source_of(archive, entry), os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -242,11 +254,11 @@ class Work:
             size, sha256, name, len(text), hashlib.sha256(text).hexdigest(), end, "damaged" if damaged else ""
         )
 
-    def _not_copied(self, archive: Archive, why: str) -> Copied:
+    def _not_copied(self, archive: Recorded, why: str) -> Copied:
         self._check_archive(archive)
         return Copied(end=self._done[-1].end if self._done else 0, why=why)
 
-    def _check_archive(self, archive: Archive) -> None:
+    def _check_archive(self, archive: Recorded) -> None:
         """A disk that was pulled out must not make every file of it a lost one. Raises ExportError."""
         found = look(archive.root, archive.archive_id).state
         if found in (VolumeState.MISSING, VolumeState.ERROR):
@@ -262,12 +274,12 @@ class Work:
                 os.close(fd)
         self._done.append(copied)
 
-    def _count(self, archive: Archive) -> None:
+    def _count(self, archive: Recorded) -> None:
         """The figures of an export that is finished."""
         done = list(zip(self._plan or (), self._done, strict=False))
         self.gaps = sum(map(len, every_gap(archive, self._request, done).values()))
 
-    def _write_papers(self, archive: Archive, done: Sequence[tuple[Entry, Copied]]) -> None:
+    def _write_papers(self, archive: Recorded, done: Sequence[tuple[Entry, Copied]]) -> None:
         request = self._request
         found = every_gap(archive, request, done)
         self.gaps = sum(map(len, found.values()))
