@@ -224,7 +224,7 @@ class ExportFlow(ConfigSubentryFlow):
         told = {
             "path": wording.markdown(export["path"]),
             "files": str(export["all_files"]),
-            "size": f"{export['all_bytes'] / 1e9:.2f}",
+            "size": f"{export['all_bytes'] / 1e6:,.1f}",
             "gaps": str(export["gaps"]),
             "missed": str(export["missed_files"]),
             "problem": exports.sentence(self.hass, export["problem"]),

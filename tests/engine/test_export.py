@@ -334,6 +334,52 @@ def test_a_line_that_a_power_cut_left_half_written(archive: Archive, folder: Pat
     assert sorted([*checked(work.path), "SHA256SUMS"]) == content(work.path)
 
 
+@pytest.mark.parametrize("form", ["folder", "tar"])
+def test_what_was_noted_but_is_not_there_is_copied_again(archive: Archive, folder: Path, form: str) -> None:
+    """A disk that lies about what is on it loses what was copied, in a power cut."""
+    for minute in range(3):
+        record(archive, start_us=NOW_US + minute * 60 * SECOND)
+    work = work_of(request(folder, form=form))
+    assert not work.step(archive, Counted(), seconds=-1)
+    assert not work.step(archive, Counted(), seconds=-1)
+    unfinished = folder / "export_1-unfinished"
+    if form == "tar":
+        os.truncate(unfinished / "footage.tar", (unfinished / "footage.tar").stat().st_size - 100)
+    else:
+        sorted(unfinished.rglob("*.vtt"))[1].unlink()
+    work = work_of(request(folder, form=form))
+    assert work.step(archive, Counted())
+    if form == "tar":
+        subprocess.run(["tar", "-xf", "export_1.tar"], cwd=folder, check=True)
+    else:
+        work.tidy()
+    assert sorted([*checked(folder / "export_1"), "SHA256SUMS"]) == content(folder / "export_1")
+
+
+def test_a_tar_ends_where_its_last_file_does(archive: Archive, folder: Path) -> None:
+    """Also where more was written, which does not count."""
+    sources = [record(archive, start_us=NOW_US + minute * 60 * SECOND, size=25_000) for minute in range(3)]
+    work = work_of(request(folder, form="tar"))
+    assert not work.step(archive, Counted(), seconds=-1)
+    (folder / "export_1-unfinished" / ".state" / "done.jsonl").unlink()
+    for source in sources:
+        source.unlink()
+    work = work_of(request(folder, form="tar"))
+    assert work.step(archive, Counted())
+    assert len(work.missed) == 3
+    assert work.path.stat().st_size < 25_000
+
+
+def test_a_file_that_was_not_closed_and_became_shorter(archive: Archive, folder: Path) -> None:
+    record(archive)
+    source = record(archive, start_us=NOW_US + 60 * SECOND, closed=False)
+    work = work_of(request(folder))
+    assert not work.step(archive, Counted(), seconds=-1)
+    os.truncate(source, source.stat().st_size - 100)
+    assert work.step(archive, Counted())
+    assert [one["why"] for one in work.missed] == ["damaged"]
+
+
 def test_the_folder_is_away(archive: Archive, folder: Path) -> None:
     record(archive)
     work = work_of(request(folder / "disk"))

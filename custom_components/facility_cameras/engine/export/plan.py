@@ -155,8 +155,7 @@ def _rows(
             seen.add(row.id)
             if row.state != OPEN:
                 media_us = sum(fragment.duration_us for fragment in unpack_fragments(row.fragments))
-                if row.end_us > start_us:
-                    yield row, row.size, row.end_us, media_us, more.get(row.id, (0, ""))
+                yield row, row.size, row.end_us, media_us, more.get(row.id, (0, ""))
                 continue
             file = files.get(row.id) or archive.open_files.get(row.id)
             if file is not None:

@@ -139,7 +139,7 @@ class TarTarget:
             fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             with writing(self._folder):
-                os.ftruncate(fd, self._end)
+                # What lies behind it was left half written: it is written over, and `finish` cuts off the rest.
                 os.lseek(fd, self._end, os.SEEK_SET)
             written = _pour(fd, [head], self._folder) + _pour(fd, pieces, self._folder)
             if written != len(head) + size:
