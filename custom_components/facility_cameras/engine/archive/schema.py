@@ -11,6 +11,8 @@ import sqlite3
 
 SCHEMA = 3
 
+#: Holds with such uids last as long as an export, and are in no journal.
+EXPORT_HOLD = "export-"
 _HOLD = """
 CREATE TABLE hold (
     id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, camera TEXT NOT NULL, start_us INTEGER NOT NULL,

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from ..archive.fragments import unpack_fragments
 from ..archive.index import OPEN, Index, Row
 from ..archive.repair import read_fragments
+from ..archive.schema import EXPORT_HOLD
 from ..archive.segment_file import SegmentFile
 from ..folder_name import folder_name
 from ..lane import ExpectedError
@@ -25,7 +26,6 @@ MOST_FILES = 100_000
 #: Holes no longer than this are no gaps.
 SLIVER_US = 1_000_000
 _DAY_US = 86_400_000_000
-_HOLD = "export-"
 
 
 class Recorded(Protocol):
@@ -207,7 +207,7 @@ def holds(archive: Recorded, camera: str, start_us: int, end_us: int) -> list[tu
         archive,
         "SELECT start_us, end_us, reason, who, at_us FROM hold WHERE camera = ? AND start_us < ? AND end_us > ? "
         "AND released_us IS NULL AND uid NOT LIKE ? ORDER BY start_us",
-        camera, end_us, start_us, f"{_HOLD}%",
+        camera, end_us, start_us, f"{EXPORT_HOLD}%",
     )  # fmt: skip
 
 
@@ -226,7 +226,7 @@ def protect(archive: Recorded, export: str, cameras: Sequence[str], start_us: in
                 "INSERT OR IGNORE INTO hold (uid, camera, start_us, end_us, reason, who, at_us) "
                 "VALUES (?, ?, ?, ?, 'export', '', ?)",
                 [
-                    (f"{_HOLD}{export}-{place}", camera, start_us, end_us, now_us)
+                    (f"{EXPORT_HOLD}{export}-{place}", camera, start_us, end_us, now_us)
                     for place, camera in enumerate(cameras)
                 ],
             )
@@ -240,8 +240,8 @@ def release(archive: Recorded, under_way: Sequence[str]) -> bool:
     if index is None:
         return False
     try:
-        kept = tuple(f"{_HOLD}{export}-" for export in under_way)
-        rows = index.query("SELECT uid FROM hold WHERE uid LIKE ?", f"{_HOLD}%")
+        kept = tuple(f"{EXPORT_HOLD}{export}-" for export in under_way)
+        rows = index.query("SELECT uid FROM hold WHERE uid LIKE ?", f"{EXPORT_HOLD}%")
         over = [(uid,) for (uid,) in rows if not uid.startswith(kept)]
         if over:
             with index.transaction() as connection:
