@@ -15,6 +15,7 @@ from custom_components.facility_cameras.engine.archive.index import Index
 from custom_components.facility_cameras.engine.archive.repair import read_fragments
 from custom_components.facility_cameras.engine.archive.volume import MARKER
 from custom_components.facility_cameras.engine.command_line import main
+from custom_components.facility_cameras.engine.export.exports import Export, in_need
 from custom_components.facility_cameras.engine.export.plan import ExportError, release
 from custom_components.facility_cameras.engine.lane import JobCancelledError
 from tests.engine.archives import DAY_US, NOW_US, archive_in
@@ -263,21 +264,39 @@ def test_footage_of_another_facility_is_refused(archive: Archive, folder: Path) 
 
 
 def test_retention_waits_for_an_export(archive: Archive, folder: Path) -> None:
-    sources = [record(archive, start_us=NOW_US + minute * 60 * SECOND) for minute in range(2)]
+    sources = [record(archive, start_us=NOW_US + minute * 60 * SECOND) for minute in range(3)]
     index, later = index_of(archive), NOW_US + 100 * DAY_US
     index.keep_days({"c1": 1})
     work = work_of(request(folder))
     assert not work.step(archive, Counted(), seconds=-1)
     assert release(archive, ["e1"])
     assert retention.delete_by_days(index, archive.root, later) == 0
+    # What was copied in the turn before may go, oldest first as ever; the rest waits.
+    assert not work.step(archive, Counted(), seconds=-1)
+    assert retention.delete_by_days(index, archive.root, later) == 1
+    assert retention.delete_by_days(index, archive.root, later) == 0
     assert retention.delete_for_space(index, archive.root, 1, later) == 0
-    while not work.step(archive, Counted()):
-        pass
-    assert all(source.exists() for source in sources)
+    assert [source.exists() for source in sources] == [False, True, True]
+    assert work.step(archive, Counted())
     # No hold that people made: it is not told as one.
-    assert manifest(work.path)["holds"] == []
+    found = manifest(work.path)
+    assert (found["holds"], found["missed"], len(found["files"]), len(found["deletions"])) == ([], [], 3, 1)
     assert release(archive, [])
     assert retention.delete_by_days(index, archive.root, later) == 2
+
+
+def test_retention_does_not_wait_for_one_that_gets_no_further() -> None:
+    asked = request(Path("/tmp"))
+    waiting, paused, stuck, done = (
+        Export(name, "f1", asked, name, 0, work_of(asked), state=state, paused_at=since)
+        for name, state, since in (
+            ("waiting", "running", None),
+            ("paused", "paused", 500.0),
+            ("stuck", "paused", 399.0),
+            ("done", "done", None),
+        )
+    )
+    assert in_need([waiting, paused, stuck, done], 1000.0) == ["waiting", "paused"]
 
 
 def test_cancelled_leaves_nothing(archive: Archive, folder: Path) -> None:

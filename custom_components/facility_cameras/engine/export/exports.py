@@ -6,7 +6,7 @@ has to have it go on. What is under way is kept in the engine's folder: a restar
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 import contextlib
 from dataclasses import dataclass, field
 import json
@@ -34,6 +34,8 @@ MOST, MOST_OVER = 20, 20
 #: Waits before it is tried again; the last one ever after, and for how long in all.
 RETRY_S = (1.0, 2.0, 5.0, 15.0, 30.0)
 GIVE_UP_S = 24 * 3600.0
+#: One that is paused for longer holds nothing back from retention any more: recording goes before.
+KEPT_S = 600.0
 #: How often it is looked whether retention may have what was kept for exports.
 RELEASE_S = 5.0
 #: Missed files that are named.
@@ -60,6 +62,8 @@ class Export:
     problem: Problem | None = None
     told: ExportState | None = None
     cancelled: bool = False
+    #: Since when it has got no further (monotonic seconds), None while it does.
+    paused_at: float | None = None
     job: Job[Any] | None = None
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -194,7 +198,7 @@ class Exports:
         if not self._release:
             return
         self._release = False
-        under_way = [export.id for export in self._exports.values() if export.state not in OVER]
+        under_way = in_need(self._exports.values(), self._clock.monotonic())
         for archive in self._supervisor.archives:
             if not await asyncio.to_thread(release, archive, under_way):
                 self._release = True
@@ -204,7 +208,7 @@ class Exports:
 
     async def _run(self, export: Export) -> None:
         """Until it is over."""
-        failures, paused_at = 0, self._clock.monotonic()
+        failures = 0
         while export.state not in OVER:
             files = export.work.files
             try:
@@ -216,15 +220,18 @@ class Exports:
                 return
             except ExportError as error:
                 failures = 1 if export.work.files > files else failures + 1
-                if failures == 1:
-                    paused_at = self._clock.monotonic()
-                lasting = error.lasting or self._clock.monotonic() - paused_at > GIVE_UP_S
+                now = self._clock.monotonic()
+                if failures == 1 or export.paused_at is None:
+                    export.paused_at = now
+                # What is held back for it is given free once it has waited too long.
+                self._release = self._release or now - export.paused_at > KEPT_S
+                lasting = error.lasting or now - export.paused_at > GIVE_UP_S
                 problem: Problem = {"cause": error.cause, "placeholders": error.placeholders}
                 await self._change(export, FAILED if lasting else PAUSED, problem)
                 if not lasting:
                     await self._pause(export, RETRY_S[min(failures, len(RETRY_S)) - 1])
             else:
-                failures = 0
+                failures, export.paused_at = 0, None
                 if over:
                     await self._change(export, DONE, None)
                     await self._tidy(export)
@@ -356,6 +363,15 @@ class Exports:
             clock_offsets=clock_offsets,
         )
         return Export(identity, facility, request, name, started, work)
+
+
+def in_need(exports: Iterable[Export], now: float) -> list[str]:
+    """Ids of those for which retention has to wait, at the monotonic time `now`."""
+    return [
+        export.id
+        for export in exports
+        if export.state not in OVER and (export.paused_at is None or now - export.paused_at <= KEPT_S)
+    ]
 
 
 def _load(folder: Path) -> list[dict[str, Any]]:

@@ -219,12 +219,12 @@ def _asked[T](archive: Recorded, statement: str, *values: object) -> list[T]:
 
 
 def protect(archive: Recorded, export: str, cameras: Sequence[str], start_us: int, end_us: int, now_us: int) -> None:
-    """Have retention leave this footage alone until `release`. Raises ExportError."""
+    """Have retention leave this footage alone until `release`; of one export, what was told last. Raises ExportError."""
     try:
         with index_of(archive).transaction() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO hold (uid, camera, start_us, end_us, reason, who, at_us) "
-                "VALUES (?, ?, ?, ?, 'export', '', ?)",
+                "INSERT INTO hold (uid, camera, start_us, end_us, reason, who, at_us) "
+                "VALUES (?, ?, ?, ?, 'export', '', ?) ON CONFLICT (uid) DO UPDATE SET start_us = excluded.start_us",
                 [
                     (f"{EXPORT_HOLD}{export}-{place}", camera, start_us, end_us, now_us)
                     for place, camera in enumerate(cameras)

@@ -119,9 +119,10 @@ class Work:
         if self._plan is None:
             self._make_plan(archive)
         plan = self._plan or []
-        self._protect(archive)
         self._target.go_on(self._done[-1].end if self._done else 0)
         self._check_room(archive, sum(entry.size for entry in plan[len(self._done) :]))
+        if len(self._done) < len(plan):
+            self._protect(archive, plan[len(self._done)].start_us)
         while len(self._done) < len(plan):
             entry = plan[len(self._done)]
             self._check_room(archive, entry.size)
@@ -151,7 +152,9 @@ class Work:
 
     def _make_plan(self, archive: Recorded) -> None:
         request = self._request
-        self._protect(archive)
+        # First, for recording goes before: nothing is held back from retention while there is nowhere to copy it to.
+        self._check_room(archive, 0)
+        self._protect(archive, request["start"])
         cameras = [(camera["id"], camera["name"]) for camera in request["cameras"]]
         plan = entries(archive, self._facility, cameras, request["start"], request["end"], self._zone)
         self._began_us, self._offsets = self._now_us(), dict(self._clock_offsets())
@@ -212,11 +215,11 @@ class Work:
         self.all_bytes = sum(entry.size for entry in plan)
         self.bytes = sum(entry.size for entry in plan[: len(done)])
 
-    def _protect(self, archive: Recorded) -> None:
-        """Retention waits for what is not copied yet."""
+    def _protect(self, archive: Recorded, start_us: int) -> None:
+        """Retention waits for what is not copied yet: from `start_us` on, for files are copied oldest first."""
         request = self._request
         cameras = [camera["id"] for camera in request["cameras"]]
-        protect(archive, self._identity, cameras, request["start"], request["end"], self._now_us())
+        protect(archive, self._identity, cameras, start_us, request["end"], self._now_us())
 
     def _check_room(self, archive: Recorded, wanted: int) -> None:
         with writing(self._root):
