@@ -170,7 +170,7 @@ def test_disk_that_is_full_at_the_start_is_cleaned(tmp_path: Path, clock: HandCl
             state_is(archive, clock, VolumeState.OK)
             written(archive).close(NOW_US, NOW_US + 2_000_000)
         gone = ask(root, "SELECT reason, count(*) FROM deletion GROUP BY reason")
-        assert gone[0][0] == "to keep space free"
+        assert gone[0][0] == "space"
         assert 1 <= int(str(gone[0][1])) <= 5
         assert len(list(root.rglob("*.mp4"))) == 20 - int(str(gone[0][1])) + 1
 

@@ -20,6 +20,7 @@ from .segment_file import make_folder, sync_folder
 FOLDER = "journal"
 #: A line longer than this is none of ours.
 LINE_BYTES = 64 << 10
+NEWEST_BYTES = 256 << 10
 
 
 def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
@@ -45,15 +46,27 @@ def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
 
 def read(root: Path) -> Iterator[dict[str, object]]:
     """Every entry, oldest month first; nothing if there is no journal. Raises OSError."""
-    folder = root / FOLDER
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl")):
-        with path.open("rb") as file:
-            while line := file.readline(LINE_BYTES):
-                try:
-                    entry = orjson.loads(line)
-                except orjson.JSONDecodeError:
-                    continue
-                if isinstance(entry, dict) and isinstance(entry.get("at"), int):
-                    yield entry
+    for path in _files(root):
+        yield from _read(path, 0)
+
+
+def newest(root: Path) -> Iterator[dict[str, object]]:
+    """The last entries, oldest first: as many as NEWEST_BYTES of the two newest months hold. Raises OSError."""
+    for path in _files(root)[-2:]:
+        yield from _read(path, max(0, path.stat().st_size - NEWEST_BYTES))
+
+
+def _files(root: Path) -> list[Path]:
+    return sorted((root / FOLDER).glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl"))
+
+
+def _read(path: Path, start: int) -> Iterator[dict[str, object]]:
+    with path.open("rb") as file:
+        file.seek(start)
+        while line := file.readline(LINE_BYTES):
+            try:
+                entry = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue
+            if isinstance(entry, dict) and isinstance(entry.get("at"), int):
+                yield entry
