@@ -78,7 +78,7 @@ class Supervisor:
         """Begin with the cameras that were saved."""
         for facility in self._saved["facilities"]:
             try:
-                self._apply(_completed(facility))
+                self._apply(facility)
             except KeyError, TypeError, ValueError, AttributeError:
                 _LOGGER.warning("a saved facility cannot be read and is left out")
 
@@ -159,6 +159,7 @@ class Supervisor:
         await self.save()
 
     def _apply(self, facility: FacilityConfig) -> None:
+        facility = _completed(facility)
         before = self._facilities.get(facility["id"])
         same_archive = before is not None and all(before[key] == facility[key] for key in ("archive", "archive_id"))
         archive = self._archive(facility)
@@ -326,7 +327,7 @@ class Supervisor:
 
 
 def _completed(facility: FacilityConfig) -> FacilityConfig:
-    """A facility that an earlier engine saved, with what it did not know of yet. Raises KeyError and TypeError."""
+    """A facility with what an engine that saved it earlier did not know of yet. Raises KeyError and TypeError."""
     cameras = [{**CAMERA_DEFAULTS, **camera} for camera in facility["cameras"]]
     return cast("FacilityConfig", {**FACILITY_DEFAULTS, **facility, "cameras": cameras})
 
