@@ -1,7 +1,10 @@
 """The cleaner: in short turns, put right after a crash, watched, and at work in an archive that runs."""
 
 from collections.abc import Iterator
+import json
 from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
@@ -12,6 +15,7 @@ from tests.engine.archives import MINUTE_US, NOW_US, HandClock, archive_in, ask,
 from tests.engine.cleaning import DAY_US, GB, Site, site_in
 from tests.engine.living import wait_for
 
+ROOT = Path(__file__).parent.parent.parent
 HOUR_US = 60 * MINUTE_US
 
 
@@ -281,3 +285,20 @@ def test_archive_fails_the_cleaner_and_records_on(tmp_path: Path) -> None:
         clock.now += 700
         wait_for(lambda: not path.exists())
         wait_for(lambda: archive.cleaner.report.failed_since_us is None)
+
+
+def test_real_disk_is_written_three_times_over_and_never_full(tmp_path: Path) -> None:
+    if subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine gives no namespaces without extra rights")
+    command = ["unshare", "-rm", sys.executable, "-m", "tests.engine.small_disk", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
+    if done.returncode == 3:
+        pytest.skip("a small file system cannot be mounted here")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["kept"] + told["gone"] == 3 * 64
+    assert told["files"] == told["kept"] >= 32
+    assert told["reasons"] == ["space"]
+    assert told["oldest_first"]
+    assert told["least_free"] >= volume.keep_free(64 << 20)
+    assert not told["frees_nothing"]

@@ -52,10 +52,12 @@ def test_nothing_is_foretold_from_too_little(site: Site) -> None:
     site.wants({"a": 30})
     site.clean()
     assert site.cleaner.outlook["f1"].possible is None
-    recorded(site, {"a": 6}, hours=1)
-    site.clean(-600)
+    site.add("a", 40 * MINUTE_US)
+    site.clean(61)
     assert site.cleaner.outlook["f1"].possible is None
     assert not site.cleaner.outlook["f1"].short
+    site.clean(1300)
+    assert site.cleaner.outlook["f1"].possible is not None
 
 
 def test_rate_is_measured_since_the_first_footage(site: Site) -> None:

@@ -144,6 +144,26 @@ def test_deleting_that_frees_nothing_is_noticed_and_stays_within_the_estimate(si
     assert len(site.deletions()) == deleted
 
 
+def test_disk_that_another_program_filled_meanwhile_does_not_stay_full(site: Site) -> None:
+    site.wants({"c": 60})
+    for hours in range(2, 202):
+        site.add("c", hours * HOUR_US)
+    site.clean(4000)
+    keep = volume.keep_free(site.disk.total)
+    site.disk.others = site.disk.total - keep - 200 * GB + 10 * GB
+    site.clean(61)
+    assert len(site.deletions()) == 10
+    # It takes all that was just made.
+    site.disk.others += 10 * GB
+    site.clean(61)
+    assert len(site.deletions()) == 10
+    site.clean(61)
+    for _ in range(4):
+        site.clean(300)
+    assert site.disk.free >= keep
+    assert site.told().young_since_us is None
+
+
 def test_free_space_that_comes_late_is_not_deleted_twice(site: Site) -> None:
     site.wants({"c": 60})
     for hours in range(2, 102):

@@ -208,10 +208,11 @@ class Cleaner:
                 if rows := shelves.oldest(over, LOT, self._late, facility):
                     return Lot(Reason.QUOTA, rows[::-1])
                 over_quota.add(facility)
-        lacking = self.space.lacking(now)
+        lacking = self.space.lacking(now) or int(self.space.probe(now))
         if lacking > 0 and (rows := shelves.oldest(lacking, LOT, self._late)):
             return Lot(Reason.SPACE, rows[::-1])
-        young = lacking > 0 and not self._stuck.places
+        short = lacking > 0 or self.space.short > 0
+        young = short and not self._stuck.places and not shelves.oldest(1, 1, self._late)
         self._tell(
             over_quota=frozenset(over_quota),
             young_since_us=(self.report.young_since_us or self._now_us()) if young else None,
@@ -309,7 +310,7 @@ class Cleaner:
         self._tell(
             last_us=self._now_us(),
             due_files=files,
-            due_bytes=size + self.space.lacking(self._clock.monotonic()),
+            due_bytes=size + self.space.short,
             failed_since_us=None,
             failed_why="",
             frees_nothing_since_us=(self.report.frees_nothing_since_us or self._now_us()) if nothing else None,

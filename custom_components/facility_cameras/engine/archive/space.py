@@ -3,7 +3,8 @@
 Promise I4: room is made before it is needed. From how fast was written lately it is known what the next minutes take.
 What was deleted and has not shown up as free space (a snapshot or a recycle bin keeps it, somebody holds the file open,
 another program takes it) is counted as if it were free: so no more is deleted than the estimate asks for, however long
-nothing shows. Bytes, and monotonic seconds. For the writer thread.
+nothing shows. Now and then one file is deleted all the same: it tells whether that is still so, for if it is not, a disk
+that another program filled once would stay full. Bytes, and monotonic seconds. For the writer thread.
 """
 
 from collections import deque
@@ -19,6 +20,8 @@ SETTLE_S = 60.0
 SHOWN = 0.25
 #: It is told where so many times in a row, and of so many bytes, nothing showed: others write too.
 TOLD, TOLD_BYTES = 2, 32 << 20
+#: While nothing shows a file is deleted after so long, each time twice as long.
+PROBE_S, LONGEST_PROBE_S = 600.0, 6 * 3600.0
 
 
 class Space:
@@ -38,6 +41,8 @@ class Space:
         #: Deleted bytes that did not show within their time.
         self._missing = 0
         self._unseen = 0
+        self._probe_at = 0.0
+        self._probe_s = PROBE_S
 
     def written(self, size: int, now: float) -> None:
         """Footage was written."""
@@ -61,10 +66,17 @@ class Space:
             deleted, shown = self._deleted, self._shown()
             self._watched = None
             if shown >= deleted * SHOWN:
-                self._unseen = self._missing = 0
+                self._forgive()
             else:
                 self._unseen += 1
                 self._missing += deleted - shown
+                self._probe_at = now + self._probe_s
+                self._probe_s = min(2 * self._probe_s, LONGEST_PROBE_S)
+
+    def _forgive(self) -> None:
+        """Deleting makes room."""
+        self._unseen = self._missing = 0
+        self._probe_s = PROBE_S
 
     def _shown(self) -> int:
         """What showed as free space of what is watched."""
@@ -99,9 +111,18 @@ class Space:
         estimate = self.free + self._missing + self._deleted_unseen()
         if self.free >= high:
             # There is room: whatever was kept back has come, or is no longer needed.
-            self._missing = self._unseen = 0
+            self._forgive()
         self._making = estimate < low or (self._making and estimate < high)
         return high - estimate if self._making else 0
+
+    @property
+    def short(self) -> int:
+        """Bytes that lack, by what is seen, of what is to be kept free."""
+        return max(0, keep_free(self.total) - self.free)
+
+    def probe(self, now: float) -> bool:
+        """Whether one file is to be deleted to see what comes of it."""
+        return bool(self._missing and self.short) and self._watched is None and now >= self._probe_at
 
     def _deleted_unseen(self) -> int:
         return self._deleted - self._shown() if self._watched is not None else 0
