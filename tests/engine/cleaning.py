@@ -111,7 +111,7 @@ class Site:
         """Time goes by, and the cleaner does what is to be done."""
         self.clock.now += seconds
         for _ in range(10_000):
-            if self.cleaner.at > self.clock.now:
+            if not self.cleaner.due(self.clock.now):
                 return
             self.turn()
         raise AssertionError("the cleaner comes to no end")

@@ -196,9 +196,10 @@ def test_room_for_the_next_minutes_is_made_in_large_lots() -> None:
     lot = space.lacking(now)
     assert lot == pytest.approx(rate * (LOT_S + 10), rel=0.02)
     # Begun, it is gone on with until the lot is there.
-    space.deleted(lot // 2, now)
+    space.deleting(now)
+    space.deleted(lot // 2)
     assert space.lacking(now) == pytest.approx(lot // 2, rel=0.02)
-    space.deleted(lot - lot // 2 + rate, now)
+    space.deleted(lot - lot // 2 + rate)
     assert space.lacking(now) == 0
 
 

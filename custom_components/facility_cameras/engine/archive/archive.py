@@ -20,6 +20,7 @@ import time
 
 from ..api import VolumeState
 from ..clock import Clock, microseconds
+from .beside import Beside
 from .cleaner import Cleaner
 from .index import Index, Row
 from .recording import Recording
@@ -54,7 +55,8 @@ class Archive:
         self.root = root
         self.archive_id = archive_id
         self.clock = clock
-        self.cleaner = Cleaner(root, clock)
+        self._beside = Beside(f"deleting in {root.name}", lambda: self._queue.put((None, 0, _look_after)))
+        self.cleaner = Cleaner(root, clock, self._beside.start)
         #: Files being written by their segment's id. A file stays here until the index says that it is closed.
         self.open_files: dict[int, SegmentFile] = {}
         #: Fragments dropped because the disk was too slow.
@@ -164,7 +166,9 @@ class Archive:
             done = True
         finally:
             self._close_index()
-            if not done:
+            if done:
+                self._beside.close()
+            else:
                 self._volume = Volume(VolumeState.ERROR, self._volume.total, self._volume.free)
                 time.sleep(RESTART_S)
                 self._thread = self._new_thread()
@@ -203,7 +207,7 @@ class Archive:
     def _clean(self, now: float) -> None:
         """A turn of the cleaner's, if it is due: also where there is always something to write, for it makes the room."""
         index = self._index
-        if index is None or now < self.cleaner.at:
+        if index is None or not self.cleaner.due(now):
             return
         busy = {row.id: 0 for row in self._unfinished}
         busy |= {number: file.bytes for number, file in tuple(self.open_files.items())}
@@ -346,6 +350,10 @@ class Archive:
 
     def _now_us(self) -> int:
         return microseconds(self.clock.utc())
+
+
+def _look_after() -> None:
+    """Nothing: what was done beside the writer thread is looked after behind every job."""
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -1,15 +1,16 @@
-"""What deletes footage, and is watched while it does: a little at a time, in the archive's writer thread.
+"""What deletes footage, and is watched while it does: a little at a time, driven from the archive's writer thread.
 
 Promise I3 (nothing vanishes): a lot of footage that the policy (retention.py) chose is entered in the journal, then its
 files go, then its rows become deletions, each with its reason. Whatever ends the engine in between: a file that is still
 there is chosen again, a row whose file is gone is removed with the reason that the journal gives (`opened`). Before any
 file goes it is looked at once more whether something protects it.
 
-Promise I4: it works ahead (space.py), in turns of TURN_S, and gives way to writing between them, but never for ever. A
-turn that fails is told and tried again later; recording goes on.
+Promise I4: it works ahead (space.py), in turns of TURN_S, and gives way to writing between them, but never for ever. What
+may take long, a file's deletion and the journal's sync, is done beside the writer thread: no write waits for it. A turn
+that fails is told and tried again later; recording goes on.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 import contextlib
 from dataclasses import dataclass, replace
 import errno
@@ -20,9 +21,10 @@ import sqlite3
 from typing import Any
 
 from ..clock import Clock, microseconds
-from . import journal, retention, stuck
+from . import retention, stuck
+from .beside import Running, Start, at_once
 from .index import Index
-from .lot import Lot, entries as lot_entries, finish
+from .lot import Deleted, Lot, entries as lot_entries, finish
 from .outlook import FacilityOutlook, Outlook
 from .retention import Future, Intervals, Kept, Reason, Rules, Shelves, merged, overlaps
 from .space import AHEAD_S, Space
@@ -39,6 +41,8 @@ LOT = 100
 LOOK_S, DAYS_S = 60.0, 600.0
 #: No turn is taken sooner than this: by then it has been said what all facilities want.
 FIRST_S = 5.0
+#: What is done beside the writer thread for longer than this has failed.
+ANSWER_S = 20.0
 #: A turn that failed is tried again after so long, each time twice as long.
 FAILED_S, LONGEST_S = 60.0, 6 * 3600.0
 #: Our clock stepped by more than this: for so long nothing is deleted by days.
@@ -70,9 +74,10 @@ class Report:
 class Cleaner:
     """Deletes what the policy chooses. `days` and `rules` are replaced as a whole from other threads."""
 
-    def __init__(self, root: Path, clock: Clock) -> None:
-        """Nothing is touched yet."""
+    def __init__(self, root: Path, clock: Clock, start: Start = at_once) -> None:
+        """Nothing is touched yet. `start` runs what may take long; once it has, a turn is due."""
         self.root = root
+        self._start = start
         self._clock = clock
         #: Days to keep by camera, what is wanted by facility.
         self.days: Mapping[str, int] = {}
@@ -91,6 +96,11 @@ class Cleaner:
         self._days_at = self.at
         self._began = 0.0
         self._lot: Lot | None = None
+        #: What is being done beside the writer thread.
+        self._running: Running[list[Deleted]] | None = None
+        self._took_s = 0.0
+        #: Since the index was opened nobody has looked whether a lot was cut off.
+        self._cut_off = False
         self._sums = Outlook()
         #: Cameras whose due footage is still to be counted, and the time for which all is summed up. None: not begun.
         self._counting: list[Kept] = []
@@ -107,6 +117,10 @@ class Cleaner:
         if self.report.failed_since_us is None:
             self.at = min(self.at, max(self._clock.monotonic(), self._not_before))
 
+    def due(self, now: float) -> bool:
+        """Whether a turn is to be taken at this monotonic time."""
+        return now >= self.at or (self._running is not None and self._running.done)
+
     @property
     def deleting(self) -> bool:
         """Whether files are being deleted: after each turn there is more room."""
@@ -114,9 +128,10 @@ class Cleaner:
 
     def opened(self, index: Index) -> None:
         """The index was opened: finish what was cut off, before anybody misses a file. Raises sqlite3.Error."""
-        self._lot = None
+        self._lot, self._cut_off = None, True
         with self._watched():
-            finish(index, self.root, self._now_us())
+            if self._running is None:
+                self._turn(index, {})
 
     def turn(self, index: Index, busy: Mapping[int, int]) -> None:
         """Take one turn. `busy` are the segments that are being written or repaired, with their bytes so far. Raises
@@ -125,7 +140,11 @@ class Cleaner:
         with self._watched():
             more = self._turn(index, busy)
             now = self._clock.monotonic()
-            self.at = now + ((now - self._began) * GIVE_WAY if more else LOOK_S)
+            if self._running is not None:
+                self.at = now + ANSWER_S
+            else:
+                self.at = now + (max(now - self._began, self._took_s) * GIVE_WAY if more else LOOK_S)
+            self._took_s = 0.0
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
@@ -165,6 +184,23 @@ class Cleaner:
     def _turn(self, index: Index, busy: Mapping[int, int]) -> bool:
         """One thing. Returns whether there is more to do."""
         steady = self._clock_is_steady()
+        if self._running is not None:
+            if not self._running.done:
+                raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+            running, self._running = self._running, None
+            self._took_s = running.took_s
+            try:
+                deleted = running.result()
+            finally:
+                if self._lot is not None and not self._lot.entered:
+                    self._lot = None
+            if self._lot is not None:
+                self._take(self._lot, deleted)
+            return True
+        if self._cut_off:
+            finish(index, self.root, self._now_us())
+            self._cut_off = False
+            return True
         if self._lot is not None:
             self._go_on(index, self._lot)
             return True
@@ -184,7 +220,9 @@ class Cleaner:
             future = Future(index, now_us, steady=steady)
             shelves = Shelves(index, kept, self.rules, future, now_us, kept_out=kept_out, busy=busy)
             if (lot := self._choose(index, shelves, busy, steady=steady)) is not None:
-                self._enter(lot, kept_out, now_us)
+                self._lot = lot
+                entries = lot_entries(self.root, lot, kept_out)
+                self._run(lambda: lot.enter(self.root, now_us, entries))
                 return True
             # Only now: on a disk that is full these could not be written.
             index.keep_days(self.days)
@@ -230,31 +268,13 @@ class Cleaner:
         ahead = min(round(self.space.rate(self._clock.monotonic()) * share * AHEAD_S), rules.quota_bytes // 10)
         return index.footage(facility)[0] + writing + ahead - rules.quota_bytes
 
-    def _enter(self, lot: Lot, kept_out: Intervals, now_us: int) -> None:
-        """Enter a lot in the journal; from then on it is to be deleted. Raises OSError."""
-        entries = lot_entries(self.root, lot, kept_out)
-        try:
-            journal.append(self.root, now_us, entries)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            # There is no room even for the entry. One file goes before it: nothing else could make any.
-            self._delete(lot)
-            journal.append(self.root, now_us, entries)
-        self._lot = lot
-
     def _go_on(self, index: Index, lot: Lot) -> None:
-        """Delete files until time is up; once there are no more, their rows."""
+        """Have the next files deleted; once there are no more, remove their rows."""
+        # Somebody may have protected one since it was chosen.
+        held = retention.held(index)
+        lot.rows = [row for row in lot.rows if not overlaps(held.get(row.camera, []), row)]
         if lot.rows:
-            # Somebody may have protected one since it was chosen.
-            held = retention.held(index)
-            while lot.rows:
-                if overlaps(held.get(lot.rows[-1].camera, []), lot.rows[-1]):
-                    lot.rows.pop()
-                else:
-                    self._delete(lot)
-                if self._late():
-                    return
+            self._run(lambda: lot.delete(self.root, self._until()))
             return
         for rows, reason in ((lot.gone, lot.reason), (lot.lost, Reason.LOST)):
             if rows:
@@ -264,28 +284,35 @@ class Cleaner:
         self._lot = None
         self._tell(last_us=self._now_us())
 
-    def _delete(self, lot: Lot) -> None:
-        """Delete the oldest file of a lot. Raises OSError where not the file but the volume fails."""
-        row = lot.rows[-1]
-        path = self.root / row.path
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            lot.lost.append(row)
-        except OSError as error:
-            if error.errno not in stuck.ERRORS:
-                raise
-            # One file that cannot be deleted holds up none of the others; it stays in the index.
-            if not self._stuck.files:
-                _LOGGER.warning("archive %s: %s cannot be deleted: %s", self.root, row.path, _why(error))
-            self._stuck.add(row, _why(error), self._clock.monotonic())
-        else:
-            lot.gone.append(row)
-            self.space.deleted(row.size, self._clock.monotonic())
-            with contextlib.suppress(OSError):
-                # The day's folder, once it is empty.
-                path.parent.rmdir()
-        lot.rows.pop()
+    def _run(self, job: Callable[[], list[Deleted]]) -> None:
+        """Do what may take long beside the writer thread; the next turn takes over what came of it."""
+        self.space.deleting(self._clock.monotonic())
+        self._running = Running(self._start, job, self._clock.monotonic)
+
+    def _until(self) -> Callable[[], bool]:
+        """Whether time is up for what begins now."""
+        began = self._clock.monotonic()
+        return lambda: self._clock.monotonic() - began >= TURN_S
+
+    def _take(self, lot: Lot, deleted: list[Deleted]) -> None:
+        """Files of a lot were deleted, or could not be. Raises OSError where not a file but the volume failed."""
+        for row, error in deleted:
+            if error is None:
+                lot.gone.append(row)
+                self.space.deleted(row.size)
+                with contextlib.suppress(OSError):
+                    # The day's folder, once it is empty. Here, so that no folder goes in which a file is just begun.
+                    (self.root / row.path).parent.rmdir()
+            elif isinstance(error, FileNotFoundError):
+                lot.lost.append(row)
+            elif error.errno in stuck.ERRORS:
+                # One file that cannot be deleted holds up none of the others; it stays in the index.
+                if not self._stuck.files:
+                    _LOGGER.warning("archive %s: %s cannot be deleted: %s", self.root, row.path, _why(error))
+                self._stuck.add(row, _why(error), self._clock.monotonic())
+            else:
+                raise error
+            lot.rows.pop()
 
     # What is told -----------------------------------------------------------------------------------------------
 

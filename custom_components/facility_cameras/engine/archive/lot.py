@@ -3,7 +3,10 @@
 Promise I3: the lot stands in the journal before the first of its files goes.
 """
 
+from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass, field
+import errno
 import logging
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,12 @@ from typing import Any
 from . import journal
 from .index import LONGEST_US, Index, Row
 from .retention import Intervals, Reason
+from .stuck import ERRORS
 
 _LOGGER = logging.getLogger(__name__)
+
+#: A segment, and why its file could not be deleted; None where it was.
+type Deleted = tuple[Row, OSError | None]
 
 
 @dataclass(slots=True)
@@ -25,6 +32,45 @@ class Lot:
     rows: list[Row]
     gone: list[Row] = field(default_factory=list)
     lost: list[Row] = field(default_factory=list)
+    #: Whether it stands in the journal: before, no file of it goes.
+    entered: bool = False
+
+    def enter(self, root: Path, now_us: int, entries: list[dict[str, object]]) -> list[Deleted]:
+        """Enter it in the journal. Raises OSError."""
+        try:
+            journal.append(root, now_us, entries)
+            self.entered = True
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            # There is no room even for the entry. One file goes before it: nothing else could make any.
+            self.entered = True
+            deleted = [_unlink(root, self.rows[-1])]
+            with contextlib.suppress(OSError):
+                journal.append(root, now_us, entries)
+                return deleted
+            # The others stay; the next lot is tried once there is more.
+            del self.rows[:-1]
+            return deleted
+        return []
+
+    def delete(self, root: Path, late: Callable[[], bool]) -> list[Deleted]:
+        """Delete its files, oldest first, until it is `late` or one fails for a reason that is not its own."""
+        deleted: list[Deleted] = []
+        for row in reversed(self.rows):
+            deleted.append(_unlink(root, row))
+            error = deleted[-1][1]
+            if late() or (error is not None and error.errno not in (*ERRORS, errno.ENOENT)):
+                break
+        return deleted
+
+
+def _unlink(root: Path, row: Row) -> Deleted:
+    try:
+        (root / row.path).unlink()
+    except OSError as error:
+        return row, error
+    return row, None
 
 
 def entries(root: Path, lot: Lot, kept_out: Intervals) -> list[dict[str, object]]:

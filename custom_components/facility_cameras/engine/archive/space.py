@@ -52,11 +52,14 @@ class Space:
             while self._samples[0][0] < now - RATE_S:
                 self._samples.popleft()
 
-    def deleted(self, size: int, now: float) -> None:
-        """Footage was deleted."""
+    def deleting(self, now: float) -> None:
+        """Footage is about to be deleted."""
         if self._watched is None:
             self._watched = now, self.free, self._written
             self._deleted = 0
+
+    def deleted(self, size: int) -> None:
+        """Footage was deleted."""
         self._deleted += size
 
     def looked(self, total: int, free: int, now: float) -> None:
@@ -65,6 +68,8 @@ class Space:
         if self._watched is not None and now - self._watched[0] >= SETTLE_S:
             deleted, shown = self._deleted, self._shown()
             self._watched = None
+            if not deleted:
+                return
             if shown >= deleted * SHOWN:
                 self._forgive()
             else:
