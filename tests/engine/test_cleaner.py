@@ -1,7 +1,9 @@
 """The cleaner: in short turns, put right after a crash, watched, and at work in an archive that runs."""
 
 from collections.abc import Callable, Iterator
+import errno
 import json
+import os
 from pathlib import Path
 import subprocess
 import sys
@@ -147,6 +149,32 @@ def test_engine_that_ends_in_between_is_put_right_with_the_right_reason(
     assert len(site.deletions()) == gone
     known = {path for (path,) in site.index.query("SELECT path FROM segment")}
     assert known == {f"day/{path.name}" for path in paths if path.exists()}
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_disk_without_room_even_for_the_journal_is_cleaned(
+    site: Site, monkeypatch: pytest.MonkeyPatch, helps: bool
+) -> None:
+    site.wants({"c": 7})
+    paths = [site.add("c", age * DAY_US) for age in (10, 9, 8)]
+    write = os.write
+
+    def full(fd: int, data: bytes) -> int:
+        if paths[0].exists() or not helps:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(fd, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        site.clock.now += 700
+        while not site.deletions():
+            site.turn()
+    # Just the one that had to, with its reason.
+    assert [path.exists() for path in paths] == [False, not helps, not helps]
+    assert site.deletions()[:1] == [(paths[0].name, "days")]
+    site.clean()
+    assert site.deletions() == [(path.name, "days") for path in paths]
+    assert sum(entry["files"] for entry in site.journal()) == (3 if helps else 2)
 
 
 def test_what_an_earlier_lot_left_is_not_mistaken(site: Site) -> None:
