@@ -1,6 +1,6 @@
 """What tests of retention share: an archive with a simulated clock and disk, whose cleaner takes turns when told to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 from custom_components.facility_cameras.engine.archive import journal
 from custom_components.facility_cameras.engine.archive.cleaner import Cleaner, Report
-from custom_components.facility_cameras.engine.archive.index import Closing, Index
+from custom_components.facility_cameras.engine.archive.index import Closing, Index, Row
 from custom_components.facility_cameras.engine.archive.retention import HOUR_US, YOUNGEST_US, Rules
 from custom_components.facility_cameras.engine.clock import microseconds
 from tests.engine.archives import MINUTE_US, HandClock
@@ -35,6 +35,18 @@ class Disk:
         return max(0, self.total - self.others - self.kept_back - sum(self.files.values()))
 
 
+class WatchedIndex(Index):
+    """Tells which files became deletions, in their order: camera, name of the file, reason."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.removed: list[tuple[str, str, str]] = []
+
+    def remove(self, rows: Sequence[Row], reason: str, at_us: int) -> None:
+        super().remove(rows, reason, at_us)
+        self.removed += [(row.camera, Path(row.path).name, reason) for row in rows]
+
+
 class Site:
     """An archive of one or more facilities."""
 
@@ -42,7 +54,7 @@ class Site:
         self.root = root
         self.clock = HandClock()
         self.disk = Disk()
-        self.index = Index(root / "index.sqlite3")
+        self.index = WatchedIndex(root / "index.sqlite3")
         # Nothing here outlives the test.
         self.index._connection.execute("PRAGMA synchronous=OFF")
         self.cleaner = Cleaner(root, self.clock)
@@ -122,7 +134,7 @@ class Site:
 
     def deletions(self) -> list[tuple[str, str]]:
         """Name of the file and reason, in the order in which they went."""
-        return [(Path(path).name, reason) for _, path, reason in self.index.deletions()]
+        return [(name, reason) for _, name, reason in self.index.removed]
 
     def journal(self) -> list[dict[str, Any]]:
         """The deletions that the journal tells."""

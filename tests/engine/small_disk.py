@@ -7,13 +7,14 @@ import os
 from pathlib import Path
 import subprocess
 import sys
+from typing import Any
 
+from custom_components.facility_cameras.engine.archive import journal
 from custom_components.facility_cameras.engine.archive.retention import Rules
 from tests.engine.archives import DAY_US, MINUTE_US, NOW_US, HandClock, archive_in, ask, begin, landed, put
 from tests.engine.living import wait_for
 
 DISK_BYTES, SEGMENT_BYTES = 64 << 20, 1 << 20
-_TABLES = ("segment", "deletion")
 
 
 def main() -> None:
@@ -39,18 +40,16 @@ def main() -> None:
             found = os.statvfs(root)
             least = min(least, found.f_bavail * found.f_frsize)
         report = archive.cleaner.report
-    kept, gone = (
-        [int(str(start_us)) for (start_us,) in ask(root, f"SELECT start_us FROM {table}")] for table in _TABLES
-    )
-    reasons = sorted(str(reason) for (reason,) in ask(root, "SELECT DISTINCT reason FROM deletion"))
+    kept = [int(str(start_us)) for (start_us,) in ask(root, "SELECT start_us FROM segment")]
+    gone: list[dict[str, Any]] = [entry for entry in journal.read(root) if entry["what"] == "delete"]
     print(
         json.dumps(
             {
                 "least_free": least,
                 "kept": len(kept),
-                "gone": len(gone),
-                "reasons": reasons,
-                "oldest_first": max(gone) < min(kept),
+                "gone": sum(entry["files"] for entry in gone),
+                "reasons": sorted({entry["reason"] for entry in gone}),
+                "oldest_first": max(entry["end"] for entry in gone) <= min(kept),
                 "files": len(list(root.rglob("*.mp4"))),
                 "frees_nothing": report.frees_nothing_since_us is not None,
             }

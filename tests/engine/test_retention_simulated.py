@@ -110,11 +110,9 @@ class Retention(RuleBasedStateMachine):
         """The cleaner comes to rest; everything that it deleted was to be deleted."""
         self.site.clean(max(DAYS_S, 60) + 1)
         now_us = self.site.now_us
-        deletions = self.site.index.query(
-            "SELECT camera, path, reason FROM deletion ORDER BY id LIMIT -1 OFFSET ?", self.seen
-        )
+        deletions = self.site.index.removed[self.seen :]
         self.seen += len(deletions)
-        gone = [(self.there.pop((camera, Path(path).name)), Reason(reason)) for camera, path, reason in deletions]
+        gone = [(self.there.pop((camera, name)), Reason(reason)) for camera, name, reason in deletions]
         left = [piece for piece in self.there.values() if not self.protected(piece)]
         for piece, reason in gone:
             assert not self.protected(piece)
