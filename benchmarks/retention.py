@@ -13,8 +13,9 @@ import sqlite3
 import tempfile
 import time
 
-from custom_components.facility_cameras.engine.archive.archive import INDEX, Archive
+from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.index import Index
+from custom_components.facility_cameras.engine.archive.opening import INDEX
 from custom_components.facility_cameras.engine.archive.recording import Recording
 from custom_components.facility_cameras.engine.archive.retention import DAY_US, Rules
 from custom_components.facility_cameras.engine.clock import microseconds
@@ -74,6 +75,8 @@ def _measure(root: Path, files: int) -> dict[str, float]:
             Sample(n * 3600, 0, FRAGMENT_BYTES // 50, [bytes(FRAGMENT_BYTES // 50)], key=n == 0) for n in range(50)
         ]
         fragment = Fragmenter().build(pictures, [], 180_000, microseconds(clock.utc()))
+        while archive.index is None or not archive.index.surveyed:
+            time.sleep(0.05)
         clock.later = LATER_S
         begun, number, done = time.monotonic(), 0, 0.0
         while not done or number % CAMERAS:
@@ -114,8 +117,8 @@ def _fill(root: Path, files: int) -> None:
     with sqlite3.connect(root / INDEX) as connection:
         connection.execute("DELETE FROM segment")
         connection.executemany(
-            "INSERT INTO segment (camera, run, format, start_us, end_us, bytes, pictures, state, path, fragments) "
-            "SELECT id, 'run', 1, ?, ?, ?, 1500, 1, ?, ? FROM camera WHERE uid = ?",
+            "INSERT INTO segment (camera, run, format, start_us, end_us, bytes, pictures, state, path, sha256, fragments) "
+            "SELECT id, 1, 1, ?, ?, ?, 1500, 1, ?, x'', ? FROM camera WHERE uid = ?",
             [
                 (
                     start_us + number * MINUTE_US, start_us + (number + 1) * MINUTE_US, FILE_BYTES, f"old/{number}.mp4",

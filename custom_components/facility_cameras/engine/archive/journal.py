@@ -18,6 +18,7 @@ import orjson
 from .segment_file import make_folder, sync_folder
 
 FOLDER = "journal"
+_FILES = "[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl"
 #: A line longer than this is none of ours.
 LINE_BYTES = 64 << 10
 NEWEST_BYTES = 256 << 10
@@ -25,6 +26,8 @@ NEWEST_BYTES = 256 << 10
 
 def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
     """Put these entries on the disk, all in one write. Raises OSError."""
+    if not entries:
+        return
     lines = b"".join(orjson.dumps({"at": at_us, **entry}) + b"\n" for entry in entries)
     folder = make_folder(root, FOLDER)
     path = folder / f"{datetime.fromtimestamp(at_us / 1e6, UTC):%Y-%m}.jsonl"
@@ -44,29 +47,42 @@ def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
         sync_folder(folder)
 
 
+def files(root: Path) -> list[Path]:
+    """The journal's files, oldest month first."""
+    return sorted((root / FOLDER).glob(_FILES))
+
+
 def read(root: Path) -> Iterator[dict[str, object]]:
     """Every entry, oldest month first; nothing if there is no journal. Raises OSError."""
-    for path in _files(root):
-        yield from _read(path, 0)
+    for path in files(root):
+        yield from read_file(path, path.stat().st_size)
 
 
 def newest(root: Path) -> Iterator[dict[str, object]]:
     """The last entries, oldest first: as many as NEWEST_BYTES of the two newest months hold. Raises OSError."""
-    for path in _files(root)[-2:]:
-        yield from _read(path, max(0, path.stat().st_size - NEWEST_BYTES))
+    for path in files(root)[-2:]:
+        size = path.stat().st_size
+        yield from read_file(path, size, max(0, size - NEWEST_BYTES))
 
 
-def _files(root: Path) -> list[Path]:
-    return sorted((root / FOLDER).glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl"))
-
-
-def _read(path: Path, start: int) -> Iterator[dict[str, object]]:
+def read_file(path: Path, size: int, start: int = 0) -> Iterator[dict[str, object]]:
+    """The entries in the first `size` bytes of one file, from `start` on. Raises OSError."""
     with path.open("rb") as file:
         file.seek(start)
-        while line := file.readline(LINE_BYTES):
+        while file.tell() < size and (line := file.readline(LINE_BYTES)):
             try:
                 entry = orjson.loads(line)
             except orjson.JSONDecodeError:
                 continue
             if isinstance(entry, dict) and isinstance(entry.get("at"), int):
                 yield entry
+
+
+def position(root: Path) -> int:
+    """How long the journal is, all its files together, in bytes; 0 if there is none. Raises OSError."""
+    return sum(path.stat().st_size for path in files(root))
+
+
+def camera_entry(camera: str, facility: str, folder: str) -> dict[str, object]:
+    """A camera's footage lies in this folder (relative to the archive): written when it is first made."""
+    return {"what": "camera", "camera": camera, "facility": facility, "folder": folder}

@@ -125,8 +125,7 @@ class Future:
     def __init__(self, index: Index, now_us: int, *, steady: bool) -> None:
         """Look for it: only a clock that has been steady can tell. Raises sqlite3.Error."""
         self.after_us = now_us + _AHEAD_US
-        rows = index.query("SELECT value FROM meta WHERE key = ?", _NOTICED)
-        self._known: list[list[int]] = orjson.loads(rows[0][0]) if rows else []
+        self._known: list[list[int]] = orjson.loads(index.value(_NOTICED) or "[]")
         self._noticed = self._known
         if steady:
             ((highest,),) = index.query("SELECT max(id) FROM segment WHERE start_us > ?", self.after_us)
@@ -143,11 +142,7 @@ class Future:
     def remember(self, index: Index) -> None:
         """Remember what is new. Raises sqlite3.Error."""
         if self._noticed != self._known:
-            with index.transaction() as connection:
-                connection.execute(
-                    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                    (_NOTICED, orjson.dumps(self._noticed).decode()),
-                )
+            index.keep_value(_NOTICED, orjson.dumps(self._noticed).decode())
 
     def noticed_us(self, number: int) -> int:
         """When the segment with this id was noticed; NEVER_US if it was not yet."""
@@ -229,7 +224,7 @@ class Shelves:
             after = start_us, 0
             # Few at first: mostly one is looked at.
             for limit in itertools.chain((2, 8), itertools.repeat(64)):
-                rows = self._index.oldest(camera.uid, after, end_us, limit)
+                rows = self._index.oldest(camera.uid, end_us, limit, after)
                 yield from rows
                 if len(rows) < limit:
                     break
@@ -243,6 +238,6 @@ class Shelves:
                 misplaced = row.start_us > self._future.after_us
                 yield self._future.noticed_us(row.id) if misplaced else _end_us(row), row
         if self._future.exists:
-            for row in self._index.oldest(camera.uid, (self._future.after_us, 0), NEVER_US, 64):
+            for row in self._index.oldest(camera.uid, NEVER_US, 64, (self._future.after_us, 0)):
                 if not overlaps(kept_out, row):
                     yield self._future.noticed_us(row.id), row
