@@ -116,6 +116,7 @@ def _fill(root: Path, files: int) -> None:
     index.close()
     with sqlite3.connect(root / INDEX) as connection:
         connection.execute("DELETE FROM segment")
+        connection.execute("UPDATE run SET segments = ?", (files,))
         connection.executemany(
             "INSERT INTO segment (camera, run, format, start_us, end_us, bytes, pictures, state, path, sha256, fragments) "
             "SELECT id, 1, 1, ?, ?, ?, 1500, 1, ?, x'', ? FROM camera WHERE uid = ?",

@@ -14,7 +14,7 @@ import pytest
 from custom_components.facility_cameras.engine.archive import cleaner as cleaner_module, journal, volume
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.index import Index
-from tests.engine.archives import MINUTE_US, NOW_US, HandClock, archive_in, ask, footage, written
+from tests.engine.archives import MINUTE_US, NOW_US, HandClock, archive_in, ask, begin, footage, landed, put
 from tests.engine.cleaning import DAY_US, GB, Site, site_in
 from tests.engine.living import wait_for
 
@@ -362,7 +362,9 @@ def test_archive_fails_the_cleaner_and_records_on(tmp_path: Path) -> None:
         (root / "journal").write_bytes(b"in the way")
         clock.now += 700
         wait_for(lambda: archive.cleaner.report.failed_since_us is not None)
-        written(archive).close(NOW_US, NOW_US + 2_000_000)
+        recording = begin(archive, "c")
+        put(recording)
+        landed(recording).close(NOW_US, NOW_US + 2_000_000)
         (root / "journal").unlink()
         (root / ".journal-for-later").rename(root / "journal")
         clock.now += 700
