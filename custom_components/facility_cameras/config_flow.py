@@ -20,7 +20,9 @@ from .const import (
     CONF_ARCHIVE,
     CONF_ARCHIVE_ID,
     CONF_DAYS_TO_KEEP,
+    CONF_LEAST_DAYS,
     CONF_PLANNED_CAMERAS,
+    CONF_QUOTA_GB,
     CONF_TIME_ZONE,
     DOMAIN,
     SUBENTRY_CAMERA,
@@ -39,6 +41,8 @@ from .flow_facility import (
     footage_schema,
     given_login,
     name_error,
+    retention,
+    retention_error,
 )
 from .volumes import Volume, claim, within
 
@@ -126,13 +130,17 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if user_input is not None:
             folder = user_input[CONF_ARCHIVE].strip()
-            days = int(user_input[CONF_DAYS_TO_KEEP])
+            kept = retention(user_input)
             judgement = await async_judge(self.hass, folder)
-            self._data |= {CONF_ARCHIVE: folder, CONF_DAYS_TO_KEEP: days}
+            # What was emptied is no more.
+            others = {key: value for key, value in self._data.items() if key not in (CONF_LEAST_DAYS, CONF_QUOTA_GB)}
+            self._data = {**others, CONF_ARCHIVE: folder, **kept}
             if judgement.refusal is not None:
                 errors[CONF_ARCHIVE] = judgement.refusal.value
+            elif error := retention_error(kept):
+                errors[CONF_LEAST_DAYS] = error
             else:
-                self._told = concerns(self.hass, judgement, self._cameras, days)
+                self._told = concerns(self.hass, judgement, self._cameras, kept[CONF_DAYS_TO_KEEP])
                 if self._told:
                     return await self.async_step_footage_confirm()
                 return await self._async_finish(user_input)

@@ -26,6 +26,8 @@ CONF_ARCHIVE: Final = "archive"
 CONF_ARCHIVE_ID: Final = "archive_id"
 CONF_DAYS_TO_KEEP: Final = "days_to_keep"
 CONF_TIME_ZONE: Final = "time_zone"
+CONF_LEAST_DAYS: Final = "least_days"
+CONF_QUOTA_GB: Final = "quota_gb"
 CONF_PLANNED_CAMERAS: Final = "planned_cameras"
 
 # Camera (config subentry data); url, username and password use Home Assistant's own keys.

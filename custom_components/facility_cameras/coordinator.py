@@ -17,6 +17,8 @@ from .const import (
     CONF_ARCHIVE_ID,
     CONF_AUDIO,
     CONF_DAYS_TO_KEEP,
+    CONF_LEAST_DAYS,
+    CONF_QUOTA_GB,
     CONF_RECORD,
     LOGGER,
     SUBENTRY_CAMERA,
@@ -51,6 +53,7 @@ def camera_config(entry: ConfigEntry, camera: ConfigSubentry) -> CameraConfig:
         "password": source.get(CONF_PASSWORD, ""),
         "audio": camera.data[CONF_AUDIO],
         "record": camera.data[CONF_RECORD],
+        "days_to_keep": int(camera.data.get(CONF_DAYS_TO_KEEP, 0)),
     }
 
 
@@ -62,6 +65,8 @@ def facility_config(entry: ConfigEntry) -> FacilityConfig:
         "archive": entry.data[CONF_ARCHIVE],
         "archive_id": entry.data[CONF_ARCHIVE_ID],
         "days_to_keep": int(entry.data[CONF_DAYS_TO_KEEP]),
+        "quota_bytes": round(entry.data.get(CONF_QUOTA_GB, 0) * 1e9),
+        "least_days": int(entry.data.get(CONF_LEAST_DAYS, 0)),
         "cameras": [camera_config(entry, camera) for camera in cameras_of(entry).values()],
     }
 

@@ -22,6 +22,7 @@ _REDACT = {
     "port",
     "profile",
     "serial",
+    "stuck_path",
     "user",
 }
 
@@ -42,7 +43,7 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: Facili
     return {
         "engine": {"connected": hub.connected, "starts": hub.starts, "info": hub.info},
         "facility": async_redact_data(dict(entry.data), _REDACT),
-        "footage": coordinator.facility,
+        "footage": async_redact_data(dict(coordinator.facility), _REDACT) if coordinator.facility else None,
         "cameras": cameras,
     }
 

@@ -24,11 +24,21 @@ import voluptuous as vol
 
 from . import wording
 from .camera_device import CameraDevice, address_id, address_key
-from .const import CONF_AUDIO, CONF_DEVICE, CONF_RECORD, CONF_ZONE, DOMAIN, LOGGER, SUBENTRY_CAMERA, ZONES
+from .const import (
+    CONF_AUDIO,
+    CONF_DAYS_TO_KEEP,
+    CONF_DEVICE,
+    CONF_RECORD,
+    CONF_ZONE,
+    DOMAIN,
+    LOGGER,
+    SUBENTRY_CAMERA,
+    ZONES,
+)
 from .engine.api import Cause, ProbeResult
 from .engine.rtsp.login_in_path import masked
 from .engine_client import EngineError
-from .flow_facility import PASSWORD, USERNAME, name_error
+from .flow_facility import PASSWORD, USERNAME, days_selector, name_error
 from .hub import HUB
 from .onvif_camera import Device, OnvifError, Profile, read_device
 from .pasted_address import take_apart, without_login
@@ -117,20 +127,26 @@ class CameraFlow(ConfigSubentryFlow):
         return await self._async_address("connection", user_input, suggested)
 
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Name, place and sound; the camera itself is not asked."""
+        """Name, place, sound and days to keep; the camera itself is not asked."""
         camera = self._get_reconfigure_subentry()
         error = name_error(user_input)
         if user_input is not None and error is None:
+            kept = {key: value for key, value in camera.data.items() if key != CONF_DAYS_TO_KEEP}
+            if user_input.get(CONF_DAYS_TO_KEEP):
+                kept[CONF_DAYS_TO_KEEP] = int(user_input[CONF_DAYS_TO_KEEP])
             return self.async_update_and_abort(
                 self._get_entry(),
                 camera,
                 title=user_input[CONF_NAME].strip(),
-                data_updates={CONF_ZONE: user_input[CONF_ZONE], CONF_AUDIO: user_input[CONF_AUDIO]},
+                data={**kept, CONF_ZONE: user_input[CONF_ZONE], CONF_AUDIO: user_input[CONF_AUDIO]},
             )
+        await wording.async_load(self.hass)
+        schema = _SETTINGS.extend({vol.Optional(CONF_DAYS_TO_KEEP): days_selector(self.hass)})
         known = user_input or {CONF_NAME: camera.title, **camera.data}
         return self.async_show_form(
             step_id="settings",
-            data_schema=self.add_suggested_values_to_schema(_SETTINGS, known),
+            data_schema=self.add_suggested_values_to_schema(schema, known),
+            description_placeholders={"days": str(int(self._get_entry().data[CONF_DAYS_TO_KEEP]))},
             errors={CONF_NAME: error} if error else {},
         )
 
@@ -358,7 +374,7 @@ class CameraFlow(ConfigSubentryFlow):
             return self.async_create_entry(title=name, data=data, unique_id=self._camera.unique_id)
         entry: ConfigEntry = self._get_entry()
         camera = self._get_reconfigure_subentry()
-        data[CONF_RECORD] = camera.data[CONF_RECORD]
+        data |= {key: camera.data[key] for key in (CONF_RECORD, CONF_DAYS_TO_KEEP) if key in camera.data}
         return self.async_update_and_abort(entry, camera, title=name, data=data, unique_id=self._camera.unique_id)
 
 

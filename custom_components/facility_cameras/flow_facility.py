@@ -24,7 +24,9 @@ from . import wording
 from .const import (
     CONF_ARCHIVE,
     CONF_DAYS_TO_KEEP,
+    CONF_LEAST_DAYS,
     CONF_PLANNED_CAMERAS,
+    CONF_QUOTA_GB,
     DEFAULT_DAYS_TO_KEEP,
     DEFAULT_PLANNED_CAMERAS,
 )
@@ -33,6 +35,7 @@ from .volumes import Judgement, Refusal, Volume, find_volumes, judge, within
 PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
 USERNAME = TextSelector(TextSelectorConfig(autocomplete="off"))
 _NAME_LENGTH = 60
+MOST_DAYS = 3650
 _CAMERAS = NumberSelector(NumberSelectorConfig(min=1, max=500, step=1, mode=NumberSelectorMode.BOX))
 
 
@@ -52,13 +55,38 @@ def footage_schema(hass: HomeAssistant, volumes: list[Volume], cameras: int) -> 
     """The folder, chosen from the volumes found or typed, and days to keep."""
     options = [SelectOptionDict(value=volume.folder, label=_label(hass, volume, cameras)) for volume in volumes]
     folder = SelectSelector(SelectSelectorConfig(options=options, custom_value=True, mode=SelectSelectorMode.DROPDOWN))
-    days = NumberSelector(
-        NumberSelectorConfig(
-            min=1, max=3650, step=1, mode=NumberSelectorMode.BOX, unit_of_measurement=wording.words(hass, "days")
-        )
+    quota = NumberSelector(
+        NumberSelectorConfig(min=1, max=1_000_000, step=1, mode=NumberSelectorMode.BOX, unit_of_measurement="GB")
     )
     required = vol.Required(CONF_ARCHIVE, default=volumes[0].folder) if volumes else vol.Required(CONF_ARCHIVE)
-    return vol.Schema({required: folder, vol.Required(CONF_DAYS_TO_KEEP, default=DEFAULT_DAYS_TO_KEEP): days})
+    return vol.Schema(
+        {
+            required: folder,
+            vol.Required(CONF_DAYS_TO_KEEP, default=DEFAULT_DAYS_TO_KEEP): days_selector(hass),
+            vol.Optional(CONF_LEAST_DAYS): days_selector(hass),
+            vol.Optional(CONF_QUOTA_GB): quota,
+        }
+    )
+
+
+def days_selector(hass: HomeAssistant) -> NumberSelector:
+    """Days that footage is kept."""
+    return NumberSelector(
+        NumberSelectorConfig(
+            min=1, max=MOST_DAYS, step=1, mode=NumberSelectorMode.BOX, unit_of_measurement=wording.words(hass, "days")
+        )
+    )
+
+
+def retention(user_input: Mapping[str, Any]) -> dict[str, int]:
+    """How long footage is kept, as it is saved: what was left empty is not in it."""
+    keys = (CONF_DAYS_TO_KEEP, CONF_LEAST_DAYS, CONF_QUOTA_GB)
+    return {key: int(user_input[key]) for key in keys if user_input.get(key)}
+
+
+def retention_error(kept: Mapping[str, int]) -> str | None:
+    """What is wrong with it: footage cannot be past its days and too young to be deleted at once."""
+    return "least_days_long" if kept.get(CONF_LEAST_DAYS, 0) > kept[CONF_DAYS_TO_KEEP] else None
 
 
 async def async_zone_selector(hass: HomeAssistant) -> SelectSelector:

@@ -4,6 +4,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
+from . import footage_issues
 from .const import DOMAIN
 from .coordinator import FacilityCoordinator, cameras_of
 from .engine.api import Cause, Status, VolumeState
@@ -27,6 +28,7 @@ def async_watch(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBA
         if not coordinator.connected:
             return
         _update_volume(hass, coordinator)
+        footage_issues.async_update(hass, coordinator)
         for camera_id in cameras_of(coordinator.entry):
             _update_password(hass, coordinator, camera_id)
 
@@ -38,6 +40,7 @@ def async_watch(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBA
 def async_clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """The facility is gone, and so is what was wrong with it."""
     _delete(hass, _volume_issue(entry.entry_id))
+    footage_issues.async_clear(hass, entry)
     for camera_id in cameras_of(entry):
         async_clear_camera(hass, camera_id)
 

@@ -45,6 +45,7 @@ def config(camera: CameraSpec, url: str, *, audio: bool = False) -> CameraConfig
         "password": camera.password if camera.schemes else "",
         "audio": audio,
         "record": True,
+        "days_to_keep": 0,
     }
 
 
@@ -157,6 +158,8 @@ class Rig:
                 "archive": str(self.archive),
                 "archive_id": "ours",
                 "days_to_keep": 15,
+                "quota_bytes": 0,
+                "least_days": 0,
                 "cameras": list(self._configs.values()),
             }
         )

@@ -93,8 +93,7 @@ def test_oldest_is_found_without_reading_the_table(tmp_path: Path) -> None:
     index = Index(tmp_path / "index.sqlite3")
     plans: list[str] = []
     index._connection.set_trace_callback(plans.append)
-    index.oldest(None, NOW_US, 10)
-    index.oldest("c", NOW_US, 10)
+    index.oldest("c", NOW_US, 10, (5, 1))
     index.overlapping("c", NOW_US, NOW_US + 1)
     index._connection.set_trace_callback(None)
     for statement in plans:

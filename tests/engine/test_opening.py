@@ -114,7 +114,7 @@ def test_nothing_is_deleted_before_the_files_were_looked_at(root: Path) -> None:
         opened = archive.index
         assert opened is not None
         opened.surveyed = False
-        archive.days = {"c9": 7}
+        archive.cleaner.days = {"c9": 7}
         for _ in range(20):
             clock.now += 61
             turn = threading.Event()

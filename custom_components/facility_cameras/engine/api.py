@@ -59,7 +59,7 @@ class Problem(TypedDict):
 
 
 class CameraConfig(TypedDict):
-    """One camera as the hub wants it. `url` holds no credentials."""
+    """One camera as the hub wants it. `url` holds no credentials; `days_to_keep` 0 is as the facility."""
 
     id: str
     name: str
@@ -68,11 +68,13 @@ class CameraConfig(TypedDict):
     password: str
     audio: bool
     record: bool
+    days_to_keep: int
 
 
 class FacilityConfig(TypedDict):
     """One facility with all its cameras. `archive` is the footage folder the technician chose (absolute);
-    `archive_id` the id in that folder's marker file: where it does not match, nothing is written.
+    `archive_id` the id in that folder's marker file: where it does not match, nothing is written. `quota_bytes` 0 is no
+    quota; footage younger than `least_days` (0: an hour) is never deleted for space.
     """
 
     id: str
@@ -80,7 +82,14 @@ class FacilityConfig(TypedDict):
     archive: str
     archive_id: str
     days_to_keep: int
+    quota_bytes: int
+    least_days: int
     cameras: list[CameraConfig]
+
+
+#: What a hub, or a list that an earlier engine saved, may leave out.
+CAMERA_DEFAULTS: dict[str, int] = {"days_to_keep": 0}
+FACILITY_DEFAULTS: dict[str, int] = {"quota_bytes": 0, "least_days": 0}
 
 
 class Format(TypedDict):
@@ -128,8 +137,34 @@ class VolumeState(StrEnum):
     ERROR = "error"  # writing fails: recording paused
 
 
+class Cleaning(TypedDict):
+    """How deleting goes in a facility's archive (which others may share). None where something is not so.
+
+    `last`: when the cleaner last did what was to be done. `due_files` and `due_bytes`: past their days by more than an
+    hour, or below the free space that is wanted, and still there. `failed_since`, `failed_why`: the cleaner failed and
+    tries again. `frees_nothing_since`: what is deleted does not become free space. `stuck_files`: cannot be deleted;
+    one of them is `stuck_path`, relative to the archive, because of `stuck_why`. `young_since`: space is wanted, and
+    nothing is left but footage that is protected or too young; `over_quota`: the same, for the facility's quota.
+    """
+
+    last: int | None
+    due_files: int
+    due_bytes: int
+    failed_since: int | None
+    failed_why: str
+    frees_nothing_since: int | None
+    stuck_files: int
+    stuck_path: str
+    stuck_why: str
+    young_since: int | None
+    over_quota: bool
+
+
 class FacilityState(TypedDict):
-    """Footage of one facility. Bytes; `oldest` is the start of its oldest footage."""
+    """Footage of one facility. Bytes; `oldest` is the start of its oldest footage. Days: `days_kept` are there, not
+    counting what is protected; `days_possible` could be at the rate of the last 24 hours; `days_promised` are the most
+    that one of its cameras is to be kept, `days_short` where that will not be possible. None where not known (yet).
+    """
 
     id: str
     archive: str
@@ -138,6 +173,11 @@ class FacilityState(TypedDict):
     free_bytes: int
     footage_bytes: int
     oldest: int | None
+    days_kept: float | None
+    days_possible: float | None
+    days_promised: int
+    days_short: bool
+    cleaning: Cleaning
 
 
 class EngineInfo(TypedDict):

@@ -15,7 +15,16 @@ from aiohttp import web
 import orjson
 
 from . import footage
-from .api import API_VERSION, CameraState, EngineInfo, Event, FacilityConfig, ProbeRequest
+from .api import (
+    API_VERSION,
+    CAMERA_DEFAULTS,
+    FACILITY_DEFAULTS,
+    CameraState,
+    EngineInfo,
+    Event,
+    FacilityConfig,
+    ProbeRequest,
+)
 from .archive.archive import Archive
 from .camera import Camera
 from .clock import Clock, microseconds
@@ -30,8 +39,27 @@ from .thumbnails import Thumbnails
 
 FIGURES_S = 10.0
 BODY_BYTES = 4 << 20
-_FACILITY = {"name": str, "archive": str, "archive_id": str, "days_to_keep": int, "cameras": list}
-_CAMERA = {"id": str, "name": str, "url": str, "username": str, "password": str, "audio": bool, "record": bool}
+_FACILITY = {
+    "name": str,
+    "archive": str,
+    "archive_id": str,
+    "days_to_keep": int,
+    "quota_bytes": int,
+    "least_days": int,
+    "cameras": list,
+}
+_CAMERA = {
+    "id": str,
+    "name": str,
+    "url": str,
+    "username": str,
+    "password": str,
+    "audio": bool,
+    "record": bool,
+    "days_to_keep": int,
+}
+#: Nobody keeps footage for longer: beyond it times are no times any more.
+_DAYS = 36_500
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,14 +72,27 @@ def _error(status: int, sentence: str) -> web.Response:
     return _json({"error": sentence}, status)
 
 
-def _checked(content: object, wanted: dict[str, type]) -> dict[str, object]:
-    """`content` if it is an object with these fields. Raises ValueError."""
+def _checked(content: object, wanted: dict[str, type], defaults: dict[str, int] | None = None) -> dict[str, object]:
+    """`content` if it is an object with these fields; those with a default may be missing. Raises ValueError."""
     if not isinstance(content, dict):
         raise ValueError("an object is wanted")  # noqa: TRY004  (a bad body is a bad value)
+    content = {**(defaults or {}), **content}
     for key, kind in wanted.items():
         if not isinstance(content.get(key), kind):
             raise ValueError(f"{key} is missing or of the wrong kind")  # noqa: TRY004
     return {key: content[key] for key in wanted}
+
+
+def _check_days(facility: dict[str, object], cameras: list[dict[str, object]]) -> None:
+    """Whether the numbers that decide what is deleted can be meant. Raises ValueError."""
+    if not 1 <= cast("int", facility["days_to_keep"]) <= _DAYS:
+        raise ValueError(f"days_to_keep is from 1 to {_DAYS}")
+    if not all(0 <= cast("int", one["days_to_keep"]) <= _DAYS for one in cameras):
+        raise ValueError(f"days_to_keep of a camera is from 0 to {_DAYS}")
+    if not 0 <= cast("int", facility["least_days"]) <= _DAYS:
+        raise ValueError(f"least_days is from 0 to {_DAYS}")
+    if not 0 <= cast("int", facility["quota_bytes"]) < 1 << 60:
+        raise ValueError("quota_bytes is no number of bytes")
 
 
 @web.middleware
@@ -210,11 +251,11 @@ class Server:
     async def _put_facility(self, request: web.Request) -> web.Response:
         try:
             body = orjson.loads(await request.read())
-            facility = _checked(body, _FACILITY)
+            facility = _checked(body, _FACILITY, FACILITY_DEFAULTS)
             facility["id"] = request.match_info["facility"]
-            facility["cameras"] = [_checked(camera, _CAMERA) for camera in cast("list[object]", facility["cameras"])]
-            if cast("int", facility["days_to_keep"]) < 1:
-                raise ValueError("days_to_keep is at least 1")
+            cameras = [_checked(one, _CAMERA, CAMERA_DEFAULTS) for one in cast("list[object]", facility["cameras"])]
+            facility["cameras"] = cameras
+            _check_days(facility, cameras)
             if not Path(cast("str", facility["archive"])).is_absolute():
                 raise ValueError("archive is an absolute path")
             await self._supervisor.put_facility(cast("FacilityConfig", facility))

@@ -7,12 +7,23 @@ import asyncio
 from collections.abc import Callable
 import logging
 from pathlib import Path
+from typing import cast
 
 from . import saved
-from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, VolumeState
+from .api import (
+    CAMERA_DEFAULTS,
+    FACILITY_DEFAULTS,
+    CameraConfig,
+    CameraState,
+    FacilityConfig,
+    FacilityState,
+    VolumeState,
+)
 from .archive.archive import Archive
+from .archive.cleaner import Report
+from .archive.retention import DAY_US, YOUNGEST_US, Rules
 from .camera import Camera
-from .clock import Clock
+from .clock import Clock, microseconds
 from .feed import Feed
 from .folder_name import folder_name
 from .logins import Logins
@@ -148,6 +159,7 @@ class Supervisor:
         await self.save()
 
     def _apply(self, facility: FacilityConfig) -> None:
+        facility = _completed(facility)
         before = self._facilities.get(facility["id"])
         same_archive = before is not None and all(before[key] == facility[key] for key in ("archive", "archive_id"))
         archive = self._archive(facility)
@@ -177,7 +189,12 @@ class Supervisor:
         """Days to keep for each archive; one that no facility uses any more is closed."""
         for key, archive in tuple(self._archives.items()):
             facilities = [one for one in self._facilities.values() if _archive_key(one) == key]
-            archive.days = {camera["id"]: one["days_to_keep"] for one in facilities for camera in one["cameras"]}
+            archive.cleaner.rules = {one["id"]: _rules(one) for one in facilities}
+            archive.cleaner.days = {
+                camera["id"]: camera["days_to_keep"] or one["days_to_keep"]
+                for one in facilities
+                for camera in one["cameras"]
+            }
             if not facilities:
                 del self._archives[key]
                 self._end(asyncio.get_running_loop().create_task(_close_behind(archive, tuple(self._ending))))
@@ -282,6 +299,10 @@ class Supervisor:
         archive = self._archives.get(_archive_key(facility))
         volume = archive.volume if archive is not None else None
         size, oldest = archive.footage(facility["id"]) if archive is not None else (0, None)
+        report = archive.cleaner.report if archive is not None else Report()
+        outlook = archive.cleaner.outlook.get(facility["id"]) if archive is not None else None
+        first_us = archive.cleaner.oldest.get(facility["id"]) if archive is not None else None
+        now_us = microseconds(self._clock.utc())
         return {
             "id": facility["id"],
             "archive": facility["archive"],
@@ -290,7 +311,34 @@ class Supervisor:
             "free_bytes": volume.free if volume else 0,
             "footage_bytes": size,
             "oldest": oldest,
+            "days_kept": max(0, now_us - first_us) / DAY_US if first_us is not None else None,
+            "days_possible": outlook.possible if outlook is not None else None,
+            "days_promised": outlook.promised if outlook is not None else facility["days_to_keep"],
+            "days_short": outlook is not None and outlook.short,
+            "cleaning": {
+                "last": report.last_us,
+                "due_files": report.due_files,
+                "due_bytes": report.due_bytes,
+                "failed_since": report.failed_since_us,
+                "failed_why": report.failed_why,
+                "frees_nothing_since": report.frees_nothing_since_us,
+                "stuck_files": report.stuck_files,
+                "stuck_path": report.stuck_path,
+                "stuck_why": report.stuck_why,
+                "young_since": report.young_since_us,
+                "over_quota": facility["id"] in report.over_quota,
+            },
         }
+
+
+def _completed(facility: FacilityConfig) -> FacilityConfig:
+    """A facility with what an engine that saved it earlier did not know of yet. Raises KeyError and TypeError."""
+    cameras = [{**CAMERA_DEFAULTS, **camera} for camera in facility["cameras"]]
+    return cast("FacilityConfig", {**FACILITY_DEFAULTS, **facility, "cameras": cameras})
+
+
+def _rules(facility: FacilityConfig) -> Rules:
+    return Rules(facility["days_to_keep"], facility["quota_bytes"], max(facility["least_days"] * DAY_US, YOUNGEST_US))
 
 
 def _archive_key(facility: FacilityConfig) -> tuple[str, str]:

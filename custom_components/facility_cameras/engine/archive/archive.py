@@ -5,7 +5,7 @@ the event loop (promise I7). Where the volume is full, gone, read-only or not ou
 again by themselves once it is back (promise I4). One engine holds the archive (flock).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,14 +21,16 @@ import time
 
 from ..api import VolumeState
 from ..clock import Clock, microseconds
-from . import journal, opening, retention
+from . import journal, opening
 from .behind import Behind
+from .beside import Beside
+from .cleaner import Cleaner
 from .index import Index, Row
 from .recording import Recording
 from .repair import close_after_crash
 from .segment_file import SegmentFile, make_folder
 from .survey import Findings
-from .volume import Volume, keep_free, look, state_of
+from .volume import Volume, look, state_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -37,9 +39,6 @@ QUEUE_BYTES = 96 << 20
 LOOK_S = 5.0
 #: How soon to look again where another engine holds the archive: it may be on its way out.
 LOCKED_S = 0.5
-RETAIN_S = 60.0
-#: Our clock stepped by more than this: for so long nothing is deleted by days.
-STEP_S, STEADY_S = 60.0, 600.0
 #: The writer thread has not come back for so long: the disk does not answer.
 HUNG_S = 20.0
 #: A fault of ours ended the writer thread: another begins after so long.
@@ -56,8 +55,8 @@ class Archive:
         self.root = root
         self.archive_id = archive_id
         self.clock = clock
-        #: Days to keep by camera id; replaced as a whole by the supervisor.
-        self.days: Mapping[str, int] = {}
+        self._beside = Beside(f"deleting in {root.name}", lambda: self._queue.put((None, 0, _look_after)))
+        self.cleaner = Cleaner(root, clock, self._beside.start)
         #: Files being written by their segment's id. A file stays here until the index says that it is closed.
         self.open_files: dict[int, SegmentFile] = {}
         #: Fragments dropped because the disk was too slow.
@@ -72,9 +71,6 @@ class Archive:
         self._queue_lock = threading.Lock()
         self._alive = clock.monotonic()
         self._look_at = float("-inf")
-        self._retain_at = clock.monotonic() + RETAIN_S
-        self._utc_offset = clock.utc() - clock.monotonic()
-        self._stepped = clock.monotonic()
         self._recordings: set[Recording] = set()
         self._unfinished: list[Row] = []
         self._told: object = None
@@ -177,44 +173,59 @@ class Archive:
             done = True
         finally:
             self._close_index()
-            if not done:
+            if done:
+                self._beside.close()
+            else:
                 self._volume = Volume(VolumeState.ERROR, self._volume.total, self._volume.free)
                 time.sleep(RESTART_S)
                 self._thread = self._new_thread()
                 self._thread.start()
 
     def _work_once(self) -> bool:
-        """The next thing that is due: look, write, and if nothing waits to be written, repair or delete."""
+        """The next thing that is due: look, write, repair if nothing waits to be written, delete between writes."""
         now = self.clock.monotonic()
         self._alive = now
         if now >= self._look_at:
             self._look()
-        idle = bool(self._unfinished) or now >= self._retain_at
+        wait = 0.0 if self._unfinished else min(1.0, self._look_at - now)
+        if self._index is not None:
+            wait = min(wait, self.cleaner.at - now)
         try:
-            work = self._queue.get_nowait() if idle else self._queue.get(timeout=min(1.0, max(self._look_at - now, 0)))
+            work = self._queue.get(timeout=wait) if wait > 0 else self._queue.get_nowait()
         except queue.Empty:
-            self._work_idle(now)
+            if self._unfinished:
+                self._repair_one()
+            self._clean(now)
             return True
         if work is None:
             return False
         recording, size, job = work
         try:
             job()
+            self.cleaner.space.written(size, now)
         except (OSError, sqlite3.Error) as error:
             self._failed(recording, error)
         finally:
             with self._queue_lock:
                 self._queued -= size
-        if now >= self._retain_at + RETAIN_S:
-            self._work_idle(now)
+        self._clean(now)
         return True
 
-    def _work_idle(self, now: float) -> None:
-        if self._unfinished:
-            self._repair_one()
-        elif now >= self._retain_at:
-            self._retain_at = now + RETAIN_S
-            self._retain()
+    def _clean(self, now: float) -> None:
+        """A turn of the cleaner's, if it is due: also where there is always something to write, for it makes the room."""
+        index = self._index
+        if index is None or not self.cleaner.due(now):
+            return
+        busy = {row.id: 0 for row in self._unfinished}
+        busy |= {number: file.bytes for number, file in tuple(self.open_files.items())}
+        try:
+            self.cleaner.turn(index, busy)
+        except sqlite3.Error as error:
+            if opening.is_broken(error) or _is_full(error):
+                self._failed(None, error)
+        if self.cleaner.deleting and self._volume.state is not VolumeState.OK:
+            # Recording goes on as soon as there is room.
+            self._look_at = now
 
     def _day_folder(self, index: Index, camera: str, facility: str, folder: str, day: str) -> Path:
         ours = index.camera_folder(camera, facility, folder)
@@ -234,7 +245,7 @@ class Archive:
         _LOGGER.warning("archive %s: %s", self.root, error)
         state = state_of(error) if isinstance(error, OSError) else VolumeState.ERROR
         if isinstance(error, sqlite3.Error):
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            if _is_full(error):
                 state = VolumeState.FULL
             elif opening.is_broken(error):
                 self._set_index_aside()
@@ -262,8 +273,10 @@ class Archive:
             self._told = found.state
             _LOGGER.info("archive %s is %s", self.root, found.state)
             if found.state in (VolumeState.LOW, VolumeState.FULL):
-                self._retain_at = self.clock.monotonic()
+                self.cleaner.hurry()
         self._volume = found
+        if found.total:
+            self.cleaner.space.looked(found.total, found.free, self.clock.monotonic())
         if found.writable and not before.writable and self._index is not None:
             try:
                 self._unfinished = [row for row in self._index.unfinished() if row.id not in self.open_files]
@@ -288,6 +301,9 @@ class Archive:
             return replace(found, state=VolumeState.ERROR)
         self._lock_fd = lock
         self._index = index
+        # A fault of the cleaner's is told by itself.
+        with contextlib.suppress(sqlite3.Error):
+            self.cleaner.opened(index)
         self._behind = Behind(index, self.root, functools.partial(self._do_behind, index), self._now_us, self._trusted)
         self._behind.start()
         return found
@@ -306,7 +322,7 @@ class Archive:
     def _trusted(self) -> None:
         """From now on footage may be deleted, and if room is lacking it is to be at once."""
         if self._volume.state in (VolumeState.LOW, VolumeState.FULL):
-            self._retain_at = self.clock.monotonic()
+            self.cleaner.hurry()
 
     def _tell_once(self, sentence: str, *values: object) -> None:
         if self._told is not VolumeState.ERROR:
@@ -351,30 +367,14 @@ class Archive:
             # One bad file costs no recording; it is looked at again at the next start.
             _LOGGER.warning("archive %s: %s cannot be repaired: %s", self.root, row.path, error)
 
-    def _retain(self) -> None:
-        """One step of retention; the next follows at once while something is deleted."""
-        index, volume = self._index, self._volume
-        if index is None or not volume.total or not index.surveyed:
-            return
-        try:
-            index.keep_days(self.days)
-            now_us = self._now_us()
-            deleted = retention.delete_by_days(index, self.root, now_us) if self._clock_is_steady() else 0
-            missing = keep_free(volume.total) - volume.free
-            freed = retention.delete_for_space(index, self.root, missing, now_us) if missing > 0 and not deleted else 0
-        except sqlite3.Error as error:
-            self._failed(None, error)
-            return
-        if deleted or freed:
-            _LOGGER.info("archive %s: %d files past their days, %d bytes freed for space", self.root, deleted, freed)
-            self._retain_at = self._look_at = self.clock.monotonic()
-
-    def _clock_is_steady(self) -> bool:
-        """Whether our clock has not stepped for a while: a wrong date must not make all footage too old."""
-        now, offset = self.clock.monotonic(), self.clock.utc() - self.clock.monotonic()
-        if abs(offset - self._utc_offset) > STEP_S:
-            self._utc_offset, self._stepped = offset, now
-        return now - self._stepped >= STEADY_S
-
     def _now_us(self) -> int:
         return microseconds(self.clock.utc())
+
+
+def _look_after() -> None:
+    """Nothing: what was done beside the writer thread is looked after behind every job."""
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    """Whether the index could not be written for want of room."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL

@@ -233,24 +233,16 @@ class Index:
         """Segments that were never closed."""
         return [Row(*row) for row in self.query(f"SELECT {_COLUMNS} {_FROM} WHERE state = 0")]
 
-    def oldest(self, camera: str | None, before_us: int, limit: int) -> list[Row]:
-        """Closed segments that ended before a time and no hold keeps, oldest first; of one camera only, if given."""
-        of_camera = "" if camera is None else "AND camera.uid = ?"
+    def oldest(self, camera: str, until_us: int, limit: int, after: tuple[int, int] = (0, 0)) -> list[Row]:
+        """Closed segments of a camera that lie before `until_us` and begin after `after` (a start, and the id among
+        those of the same), oldest first.
+        """
         rows = self.query(
-            f"SELECT {_COLUMNS} {_FROM} WHERE start_us < ? AND end_us < ? AND state > 0 {of_camera} "
-            "AND NOT EXISTS (SELECT 1 FROM hold WHERE released_us IS NULL AND hold.camera = camera.uid "
-            "AND hold.start_us < segment.end_us AND hold.end_us > segment.start_us) "
-            "ORDER BY start_us LIMIT ?",
-            before_us, before_us, *(() if camera is None else (camera,)), limit,
+            f"SELECT {_COLUMNS} {_FROM} WHERE camera.uid = ? AND start_us >= ? AND (start_us, segment.id) > (?, ?) "
+            "AND start_us < ? AND end_us <= ? AND state > 0 ORDER BY start_us, segment.id LIMIT ?",
+            camera, after[0], *after, until_us, until_us, limit,
         )  # fmt: skip
         return [Row(*row) for row in rows]
-
-    def days(self) -> list[tuple[str, int]]:
-        """Cameras with the days their footage is kept: where not known (a camera that was removed at once), the most
-        that are known of another.
-        """
-        rows = self.query("SELECT uid, coalesce(days, (SELECT max(days) FROM camera)) FROM camera")
-        return [(uid, kept) for uid, kept in rows if kept is not None]
 
     def following(self, number: int, limit: int) -> list[Row]:
         """Segments with a higher id, in their order: all, a step at a time."""
