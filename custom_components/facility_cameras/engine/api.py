@@ -7,6 +7,8 @@ Home Assistant's config entries (facility) and config subentries (camera). docs/
 from enum import StrEnum
 from typing import Literal, NotRequired, TypedDict
 
+#: The marker in a second folder for protected footage; an archive has one of another name.
+COPY_MARKER = ".facility_cameras_copy.json"
 #: A hub attaches only to an engine that speaks the same version.
 API_VERSION = 1
 
@@ -72,7 +74,8 @@ class CameraConfig(TypedDict):
 
 class FacilityConfig(TypedDict):
     """One facility with all its cameras. `archive` is the footage folder the technician chose (absolute);
-    `archive_id` the id in that folder's marker file: where it does not match, nothing is written.
+    `archive_id` the id in that folder's marker file: where it does not match, nothing is written. `second_copy` is an
+    absolute folder for a second copy of protected footage ("": none), `second_copy_id` the id in its marker.
     """
 
     id: str
@@ -80,6 +83,8 @@ class FacilityConfig(TypedDict):
     archive: str
     archive_id: str
     days_to_keep: int
+    second_copy: NotRequired[str]
+    second_copy_id: NotRequired[str]
     cameras: list[CameraConfig]
 
 
@@ -128,8 +133,80 @@ class VolumeState(StrEnum):
     ERROR = "error"  # writing fails: recording paused
 
 
+class CopyState(StrEnum):
+    """Whether protected footage lies in the second folder too."""
+
+    NONE = "none"  # no second folder is named
+    WAITING = "waiting"  # not yet, or not all of it
+    COPIED = "copied"  # all of it, verified
+    FAILED = "failed"  # tried again by itself; `copy_cause` tells why
+
+
+class CopyCause(StrEnum):
+    """Why protected footage is not copied."""
+
+    MISSING = "missing"  # the second folder is not there, or not the one that was marked
+    FULL = "full"
+    READ_ONLY = "read_only"
+    HUNG = "hung"  # it does not answer
+    ERROR = "error"  # writing or reading fails
+    MISMATCH = "mismatch"  # what was read back is not what was written
+    SOURCE = "source"  # a file of the archive cannot be read, or is not what was recorded
+
+
+class HoldChange(StrEnum):
+    """What happened to holds."""
+
+    PROTECTED = "protected"
+    RELEASED = "released"
+    COPIED = "copied"
+    COPY_FAILED = "copy_failed"
+
+
+class HoldState(TypedDict):
+    """Footage of one camera in [start, end) that is not deleted until it is released. `incident` is shared by what was
+    protected in one call. `files` is how many files there are of it now, `copied` how many of them lie verified in the
+    second folder; `copy` is a CopyState, `copy_cause` a CopyCause or empty.
+    """
+
+    id: str
+    incident: str
+    facility: str
+    camera: str
+    start: int
+    end: int
+    reason: str
+    who: str
+    at: int
+    released: int | None
+    released_by: str
+    files: int
+    copied: int
+    copy: str
+    copy_cause: str
+
+
+class ProtectRequest(TypedDict):
+    """POST /v1/facilities/{id}/holds."""
+
+    cameras: list[str]
+    start: int
+    end: int
+    reason: str
+    who: str
+
+
+class ReleaseRequest(TypedDict):
+    """POST /v1/facilities/{id}/holds/release: ids of holds or incidents."""
+
+    holds: list[str]
+    who: str
+
+
 class FacilityState(TypedDict):
-    """Footage of one facility. Bytes; `oldest` is the start of its oldest footage."""
+    """Footage of one facility. Bytes; `oldest` is the start of its oldest footage. `held_bytes` is footage under the
+    `holds` that are not released; `copy_problem` is a CopyCause, once the second folder has failed for some minutes.
+    """
 
     id: str
     archive: str
@@ -138,6 +215,9 @@ class FacilityState(TypedDict):
     free_bytes: int
     footage_bytes: int
     oldest: int | None
+    holds: int
+    held_bytes: int
+    copy_problem: str
 
 
 class EngineInfo(TypedDict):
@@ -183,7 +263,16 @@ class RemovedEvent(TypedDict):
     id: str
 
 
-type Event = SnapshotEvent | CameraEvent | FiguresEvent | RemovedEvent
+class HoldEvent(TypedDict):
+    """Holds of one facility and incident were made or released, or their copy came to an end or fails."""
+
+    event: Literal["hold"]
+    change: str
+    facility: str
+    holds: list[HoldState]
+
+
+type Event = SnapshotEvent | CameraEvent | FiguresEvent | RemovedEvent | HoldEvent
 
 
 class Span(TypedDict):

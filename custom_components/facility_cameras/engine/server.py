@@ -14,7 +14,7 @@ from typing import cast
 from aiohttp import web
 import orjson
 
-from . import footage
+from . import footage, server_holds
 from .api import API_VERSION, CameraState, EngineInfo, Event, FacilityConfig, ProbeRequest
 from .archive.archive import Archive
 from .camera import Camera
@@ -28,6 +28,8 @@ from .supervisor import Supervisor
 FIGURES_S = 10.0
 BODY_BYTES = 4 << 20
 _FACILITY = {"name": str, "archive": str, "archive_id": str, "days_to_keep": int, "cameras": list}
+#: What a facility that was set up before there was such a thing does not have.
+_FACILITY_MORE = {"second_copy": str, "second_copy_id": str}
 _CAMERA = {"id": str, "name": str, "url": str, "username": str, "password": str, "audio": bool, "record": bool}
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -95,6 +97,7 @@ class Server:
         self.events = Events(clock.monotonic)
         self._runner: web.AppRunner | None = None
         supervisor.on_changed = self._on_changed
+        supervisor.protection.on_change = self.events.tell
         supervisor.on_removed = lambda camera: self.events.tell({"event": "removed", "id": camera})
 
     async def start(self, path: Path) -> None:
@@ -120,6 +123,7 @@ class Server:
                 web.post("/v1/probe", self._probe),
                 web.post("/v1/flush", self._flush),
                 web.post("/v1/leave", self._post_leave),
+                *server_holds.routes(self._supervisor.protection),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -201,12 +205,14 @@ class Server:
         try:
             body = orjson.loads(await request.read())
             facility = _checked(body, _FACILITY)
+            facility |= _checked(body, {key: kind for key, kind in _FACILITY_MORE.items() if key in body})
             facility["id"] = request.match_info["facility"]
             facility["cameras"] = [_checked(camera, _CAMERA) for camera in cast("list[object]", facility["cameras"])]
             if cast("int", facility["days_to_keep"]) < 1:
                 raise ValueError("days_to_keep is at least 1")
             if not Path(cast("str", facility["archive"])).is_absolute():
                 raise ValueError("archive is an absolute path")
+            _check_second_copy(cast("FacilityConfig", facility))
             await self._supervisor.put_facility(cast("FacilityConfig", facility))
         except ValueError as error:
             return _error(400, f"facility not understood: {error}")
@@ -313,6 +319,15 @@ class Server:
         answer = await self._flush(request)
         self._leave()
         return answer
+
+
+def _check_second_copy(facility: FacilityConfig) -> None:
+    """Raise ValueError where a copy would become footage of the archive, or footage a copy."""
+    if not (folder := facility.get("second_copy")):
+        return
+    archive, copies = Path(facility["archive"]), Path(folder)
+    if not copies.is_absolute() or copies.is_relative_to(archive) or archive.is_relative_to(copies):
+        raise ValueError("second_copy is an absolute path apart from the archive's")
 
 
 def _number(request: web.Request, name: str, least: int, most: int) -> int | None:

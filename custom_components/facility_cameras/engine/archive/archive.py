@@ -6,9 +6,11 @@ again by themselves once it is back (promise I4). One engine holds the archive (
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
+import errno
 import fcntl
 import logging
 import os
@@ -20,7 +22,7 @@ import time
 
 from ..api import VolumeState
 from ..clock import Clock, microseconds
-from . import retention
+from . import holds, retention
 from .index import Index, Row
 from .recording import Recording
 from .repair import close_after_crash
@@ -157,6 +159,26 @@ class Archive:
             self._queued += size
         self._queue.put((recording, size, job))
 
+    def ask[T](self, job: Callable[[Index], T]) -> Future[T]:
+        """Have the writer thread do something with the index, after all that is queued. What it raises (OSError, also
+        where the archive is away, sqlite3.Error, ValueError) is the future's; one that is cancelled in time is not done.
+        """
+        answer: Future[T] = Future()
+
+        def ask() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return
+            self._look()
+            try:
+                if self._index is None:
+                    raise OSError(errno.ENODEV, "the archive is away")
+                answer.set_result(job(self._index))
+            except (OSError, sqlite3.Error, ValueError) as error:
+                answer.set_exception(error)
+
+        self.submit(None, 0, ask)
+        return answer
+
     # Writer thread ------------------------------------------------------------------------------------------------
 
     def _new_thread(self) -> threading.Thread:
@@ -272,6 +294,9 @@ class Archive:
             return replace(found, state=VolumeState.ERROR)
         self._lock_fd = lock
         self._index = index
+        with contextlib.suppress(OSError, sqlite3.Error):
+            # Where it fails nothing is deleted until it does not any more: see `_retain`.
+            holds.take_from_journal(index, self.root)
         return found
 
     def _tell_once(self, sentence: str, *values: object) -> None:
@@ -340,6 +365,12 @@ class Archive:
         """One step of retention; the next follows at once while something is deleted."""
         index, volume = self._index, self._volume
         if index is None or not volume.total:
+            return
+        try:
+            # Before anything is deleted: the journal may know of holds that the index lost.
+            holds.take_from_journal(index, self.root)
+        except (OSError, sqlite3.Error) as error:
+            _LOGGER.warning("archive %s: nothing is deleted while its journal cannot be read: %s", self.root, error)
             return
         try:
             index.keep_days(self.days)

@@ -238,10 +238,12 @@ class Index:
         return [Row(*row) for row in self.query(f"SELECT {_COLUMNS} {_FROM} WHERE state = 0")]
 
     def oldest(self, camera: str | None, before_us: int, limit: int) -> list[Row]:
-        """Closed segments that ended before a time, oldest first; of one camera only, if given."""
+        """Closed segments that ended before a time and no hold keeps, oldest first; of one camera only, if given."""
         of_camera = "" if camera is None else "AND camera.uid = ?"
         rows = self.query(
             f"SELECT {_COLUMNS} {_FROM} WHERE start_us < ? AND end_us < ? AND state > 0 {of_camera} "
+            "AND NOT EXISTS (SELECT 1 FROM hold WHERE released_us IS NULL AND hold.camera = camera.uid "
+            "AND hold.start_us < segment.end_us AND hold.end_us > segment.start_us) "
             "ORDER BY start_us LIMIT ?",
             before_us, before_us, *(() if camera is None else (camera,)), limit,
         )  # fmt: skip

@@ -43,13 +43,19 @@ def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
         sync_folder(folder)
 
 
-def read(root: Path) -> Iterator[dict[str, object]]:
-    """Every entry, oldest month first; nothing if there is no journal. Raises OSError."""
+def read(root: Path, since: dict[str, int] | None = None) -> Iterator[dict[str, object]]:
+    """Every entry, oldest month first; nothing if there is no journal. Raises OSError.
+
+    With `since` (bytes by file name) only what was appended to a file after so many, which is brought up to date.
+    """
     folder = root / FOLDER
     if not folder.is_dir():
         return
     for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl")):
         with path.open("rb") as file:
+            known = since.get(path.name, 0) if since is not None else 0
+            # A file that became shorter is another one.
+            file.seek(known if known <= os.fstat(file.fileno()).st_size else 0)
             while line := file.readline(LINE_BYTES):
                 try:
                     entry = orjson.loads(line)
@@ -57,3 +63,5 @@ def read(root: Path) -> Iterator[dict[str, object]]:
                     continue
                 if isinstance(entry, dict) and isinstance(entry.get("at"), int):
                     yield entry
+            if since is not None:
+                since[path.name] = file.tell()
