@@ -325,7 +325,7 @@ def _check_second_copy(facility: FacilityConfig) -> None:
     """Raise ValueError where a copy would become footage of the archive, or footage a copy."""
     if not (folder := facility.get("second_copy")):
         return
-    archive, copies = Path(facility["archive"]), Path(folder)
+    archive, copies = (Path(os.path.normpath(one)) for one in (facility["archive"], folder))
     if not copies.is_absolute() or copies.is_relative_to(archive) or archive.is_relative_to(copies):
         raise ValueError("second_copy is an absolute path apart from the archive's")
 

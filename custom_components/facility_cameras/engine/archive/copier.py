@@ -34,7 +34,7 @@ LOOK_S, LOOK_AGAIN_S = 10.0, 3600.0
 #: Looking may take this share of the thread's time: one over.
 _SHARE = 50
 #: After the end of a hold its last segment may still be on its way to the disk.
-SETTLE_US = 30_000_000
+SETTLE_US = 10_000_000
 #: Then the next hold has its turn.
 TURN_S = 20.0
 #: A hold that grows is described anew after so long.
@@ -69,6 +69,8 @@ class Progress:
     failures: int = 0
     #: Ids of segments whose copy is known to be there.
     known: set[int] = field(default_factory=set)
+    #: The newest look did not come to the end.
+    turn_over: bool = False
     look_at: float = 0.0
     described_at: float = float("-inf")
 
@@ -196,20 +198,22 @@ class Copier:
             if self.source.clock.monotonic() < progress.look_at:
                 continue
             begun = time.monotonic()
-            turn_over = self._follow(index, progress)
-            if progress.done:
+            self._follow(index, progress)
+            if progress.turn_over:
+                pause = 0.0
+            elif progress.done:
                 pause = LOOK_AGAIN_S
             elif progress.cause is not None:
                 pause = BACK_OFF_S[min(progress.failures, len(BACK_OFF_S)) - 1]
             else:
-                pause = 0.0 if turn_over else max(LOOK_S, (time.monotonic() - begun - TURN_S) * _SHARE)
+                pause = max(LOOK_S, (time.monotonic() - begun - TURN_S) * _SHARE)
             progress.look_at = self.source.clock.monotonic() + pause
 
-    def _follow(self, index: Index, progress: Progress) -> bool:
-        """Copy what there is of a hold and is not copied yet, for TURN_S; returns whether that was too short."""
+    def _follow(self, index: Index, progress: Progress) -> None:
+        """Copy what there is of a hold and is not copied yet, for TURN_S."""
         hold, now_us = progress.hold, microseconds(self.source.clock.utc())
         until = time.monotonic() + TURN_S
-        if progress.done:
+        if progress.done and not progress.turn_over:
             # Files may have been taken away from the second folder: all are looked for again.
             progress.known.clear()
         files, is_open, turn_over, cause = 0, now_us < hold.end_us + SETTLE_US, False, None
@@ -232,6 +236,7 @@ class Copier:
             copied.append((path, digest))
             progress.files, progress.copied = max(progress.files, files), len(copied)
         progress.files, progress.copied = files, len(copied)
+        progress.turn_over = turn_over
         progress.cause, progress.failures = cause, progress.failures + 1 if cause else 0
         complete = not (is_open or turn_over or cause)
         now = self.source.clock.monotonic()
@@ -241,7 +246,6 @@ class Copier:
         elif not complete and copied and now - progress.described_at > DESCRIBE_S:
             describe(self.folder, hold, copied, complete=False)
             progress.described_at = now
-        return turn_over
 
     def _complete(self, index: Index, progress: Progress) -> None:
         """All files of a hold are copied: remember it, and tell it with the last one of its incident."""
