@@ -13,7 +13,7 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from . import actions, blueprint_install, dashboard, footage_in_backups, issues, views, wording
+from . import actions, blueprint_install, dashboard, footage_in_backups, holds, issues, views, wording
 from .const import DOMAIN, PLATFORMS
 from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
 from .entity import async_register_camera, async_register_facility
@@ -42,6 +42,7 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     await hub.outages.async_load()
     await wording.async_load(hass)
     actions.async_register(hass)
+    holds.async_register(hass)
     views.async_register(hass)
     await blueprint_install.async_install(hass)
     return True

@@ -56,11 +56,11 @@ async def _async_set_recording(call: ServiceCall) -> None:
 
     A facility's device stands for all its cameras.
     """
-    cameras = _cameras_of(call.hass, call)
+    cameras = cameras_of_call(call)
     if not cameras:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
     for camera_id in cameras:
-        await _check(call, SWITCH_DOMAIN, f"{camera_id}_recording", POLICY_CONTROL)
+        await async_check(call, SWITCH_DOMAIN, f"{camera_id}_recording", POLICY_CONTROL)
     for camera_id, entry in cameras.items():
         async_set_recording(call.hass, entry, camera_id, record=call.data[CONF_RECORD])
 
@@ -72,7 +72,7 @@ async def _async_snapshot(call: ServiceCall) -> ServiceResponse:
     camera_id = registered.config_subentry_id if registered and registered.platform == DOMAIN else None
     if camera_id is None:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
-    await _check(call, CAMERA_DOMAIN, f"{camera_id}_camera", POLICY_READ)
+    await async_check(call, CAMERA_DOMAIN, f"{camera_id}_camera", POLICY_READ)
     try:
         found = await hass.data[HUB].client.still(camera_id, call.data.get(ATTR_WIDTH), None)
     except EngineError as error:
@@ -115,8 +115,9 @@ def _write(folder: Path, name: str, jpeg: bytes) -> Path:
     return path
 
 
-def _cameras_of(hass: HomeAssistant, call: ServiceCall) -> dict[str, FacilityConfigEntry]:
-    """The cameras a call is about."""
+def cameras_of_call(call: ServiceCall) -> dict[str, FacilityConfigEntry]:
+    """The cameras a call is about: those named, and those of named devices, areas, floors and labels."""
+    hass = call.hass
     chosen = async_extract_referenced_entity_ids(hass, TargetSelection(call.data))
     entities, devices = er.async_get(hass), dr.async_get(hass)
     found: dict[str, FacilityConfigEntry] = {}
@@ -140,7 +141,7 @@ def _cameras_of(hass: HomeAssistant, call: ServiceCall) -> dict[str, FacilityCon
     return found
 
 
-async def _check(call: ServiceCall, domain: str, unique_id: str, policy: str) -> None:
+async def async_check(call: ServiceCall, domain: str, unique_id: str, policy: str) -> None:
     """Raise if the user who calls may not do this to the entity."""
     if call.context.user_id is None:
         return

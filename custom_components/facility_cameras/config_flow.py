@@ -16,12 +16,24 @@ from homeassistant.core import callback
 import voluptuous as vol
 
 from . import wording
-from .const import CONF_ARCHIVE, CONF_ARCHIVE_ID, CONF_DAYS_TO_KEEP, CONF_PLANNED_CAMERAS, DOMAIN, SUBENTRY_CAMERA
+from .const import (
+    CONF_ARCHIVE,
+    CONF_ARCHIVE_ID,
+    CONF_DAYS_TO_KEEP,
+    CONF_PLANNED_CAMERAS,
+    CONF_SECOND_COPY,
+    CONF_SECOND_COPY_ID,
+    DOMAIN,
+    SUBENTRY_CAMERA,
+)
+from .engine.api import COPY_MARKER
 from .flow_camera import CameraFlow
 from .flow_facility import (
     PASSWORD,
     USERNAME,
+    async_apart_from_copies,
     async_judge,
+    async_judge_copy,
     async_volumes,
     concerns,
     facility_schema,
@@ -29,7 +41,7 @@ from .flow_facility import (
     given_login,
     name_error,
 )
-from .volumes import Volume, claim, within
+from .volumes import Refusal, Volume, claim, within
 
 
 class FacilityFlow(ConfigFlow, domain=DOMAIN):
@@ -112,23 +124,53 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
             self._data |= {CONF_ARCHIVE: folder, CONF_DAYS_TO_KEEP: days}
             if judgement.refusal is not None:
                 errors[CONF_ARCHIVE] = judgement.refusal.value
+            elif not await async_apart_from_copies(folder, self._others(CONF_SECOND_COPY)):
+                errors[CONF_ARCHIVE] = Refusal.NOT_APART.value
             else:
                 self._told = concerns(self.hass, judgement, self._cameras, days)
+            if not errors and (refusal := await self._async_take_second(user_input)):
+                errors[CONF_SECOND_COPY] = refusal
+            if not errors:
                 if self._told:
                     return await self.async_step_footage_confirm()
                 return await self._async_finish(user_input)
         return await self._async_show_footage(user_input or self._data, errors)
 
+    async def _async_take_second(self, user_input: dict[str, Any]) -> str | None:
+        """Take over the folder for second copies; returns why it cannot be."""
+        if self.source == SOURCE_USER:
+            return None
+        folder = user_input.get(CONF_SECOND_COPY, "").strip()
+        known = folder == self._get_reconfigure_entry().data.get(CONF_SECOND_COPY, "")
+        self._data |= {CONF_SECOND_COPY: folder}
+        if not folder:
+            return None
+        judgement = await async_judge_copy(self.hass, folder, [self._data[CONF_ARCHIVE], *self._others(CONF_ARCHIVE)])
+        if judgement.refusal is Refusal.NOT_APART or (judgement.refusal is not None and not known):
+            # One that is away now was accepted before: the rest can be changed all the same.
+            return judgement.refusal.value
+        if not known:
+            self._told += [f"{folder}: {wording.words(self.hass, one.value)}" for one in judgement.concerns]
+        return None
+
+    def _others(self, key: str) -> list[str]:
+        """The folders of this kind of all other facilities."""
+        own = None if self.source == SOURCE_USER else self._get_reconfigure_entry()
+        return [
+            folder for entry in self._async_current_entries() if entry is not own and (folder := entry.data.get(key))
+        ]
+
     async def _async_show_footage(self, known: Mapping[str, Any], errors: dict[str, str]) -> ConfigFlowResult:
         if self._volumes is None:
             self._volumes = await async_volumes(self.hass)
-        schema = footage_schema(self.hass, self._volumes, self._cameras)
+        second = self.source != SOURCE_USER
+        schema = footage_schema(self.hass, self._volumes, self._cameras, second=second)
         return self.async_show_form(
             step_id="footage",
             data_schema=self.add_suggested_values_to_schema(schema, known),
             errors=errors,
             description_placeholders={"facility": self._name, "cameras": str(self._cameras)},
-            last_step=self.source != SOURCE_USER,
+            last_step=second,
         )
 
     async def async_step_footage_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -152,10 +194,26 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
             self._data[CONF_ARCHIVE_ID] = await within(lambda: claim(folder))
         except OSError, TimeoutError:
             return await self._async_show_footage(known, {CONF_ARCHIVE: "folder_not_writable"})
+        if not await self._async_claim_second():
+            return await self._async_show_footage(known, {CONF_SECOND_COPY: "folder_not_writable"})
         if self.source != SOURCE_USER:
             # The entry's listener tells the engine; nothing is loaded anew.
             return self.async_update_and_abort(self._get_reconfigure_entry(), title=self._name, data=self._data)
         return self.async_create_entry(title=self._name, data=self._data)
+
+    async def _async_claim_second(self) -> bool:
+        """Make the second folder ours, if one is named that was not before; False if it cannot be."""
+        if self.source == SOURCE_USER:
+            return True
+        folder, before = self._data[CONF_SECOND_COPY], self._get_reconfigure_entry().data
+        if not folder or folder == before.get(CONF_SECOND_COPY):
+            self._data[CONF_SECOND_COPY_ID] = before.get(CONF_SECOND_COPY_ID, "") if folder else ""
+            return True
+        try:
+            self._data[CONF_SECOND_COPY_ID] = await within(lambda: claim(folder, COPY_MARKER))
+        except OSError, TimeoutError:
+            return False
+        return True
 
     @override
     async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:

@@ -12,6 +12,7 @@ PLATFORMS: Final = [
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
     Platform.CAMERA,
+    Platform.EVENT,
     Platform.SENSOR,
     Platform.SWITCH,
 ]
@@ -23,6 +24,8 @@ SUBENTRY_CAMERA: Final = "camera"
 CONF_ARCHIVE: Final = "archive"
 CONF_ARCHIVE_ID: Final = "archive_id"
 CONF_DAYS_TO_KEEP: Final = "days_to_keep"
+CONF_SECOND_COPY: Final = "second_copy"
+CONF_SECOND_COPY_ID: Final = "second_copy_id"
 CONF_PLANNED_CAMERAS: Final = "planned_cameras"
 
 # Camera (config subentry data); url, username and password use Home Assistant's own keys.

@@ -18,10 +18,12 @@ from .const import (
     CONF_AUDIO,
     CONF_DAYS_TO_KEEP,
     CONF_RECORD,
+    CONF_SECOND_COPY,
+    CONF_SECOND_COPY_ID,
     LOGGER,
     SUBENTRY_CAMERA,
 )
-from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, Status
+from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, HoldEvent, Status
 from .engine_client import EngineAwayError, EngineError
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ def facility_config(entry: ConfigEntry) -> FacilityConfig:
         "archive": entry.data[CONF_ARCHIVE],
         "archive_id": entry.data[CONF_ARCHIVE_ID],
         "days_to_keep": int(entry.data[CONF_DAYS_TO_KEEP]),
+        "second_copy": entry.data.get(CONF_SECOND_COPY, ""),
+        "second_copy_id": entry.data.get(CONF_SECOND_COPY_ID, ""),
         "cameras": [camera_config(entry, camera) for camera in cameras_of(entry).values()],
     }
 
@@ -78,6 +82,8 @@ class FacilityCoordinator:
         self.connected = False
         #: Called with a camera's id when one was added while the facility runs.
         self.camera_added: list[Callable[[str], None]] = []
+        #: Called with what happened to protected footage.
+        self.holds_changed: list[Callable[[HoldEvent], None]] = []
         self._cameras: dict[str, CameraState] = {}
         self._listeners: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
         self._sync_lock = asyncio.Lock()
@@ -169,6 +175,12 @@ class FacilityCoordinator:
         if self.facility != state:
             self.facility = state
             self.async_tell(None)
+
+    @callback
+    def async_take_holds(self, event: HoldEvent) -> None:
+        """The engine tells what happened to protected footage."""
+        for listener in tuple(self.holds_changed):
+            listener(event)
 
     @callback
     def async_drop_camera(self, camera_id: str) -> None:

@@ -255,6 +255,8 @@ class Hub:
         elif event["event"] == "removed":
             for coordinator in self.coordinators.values():
                 coordinator.async_drop_camera(event["id"])
+        elif event["event"] == "hold" and (found := self.coordinators.get(event["facility"])):
+            found.async_take_holds(event)
 
     def _take_cameras(self, cameras: list[CameraState]) -> None:
         for facility_id, coordinator in tuple(self.coordinators.items()):

@@ -102,7 +102,7 @@ def test_released_in_the_index_only_once(tmp_path: Path, index: Index) -> None:
 def test_foreign_lines_protect_nothing(tmp_path: Path, index: Index) -> None:
     (good,) = made("c", 1000, 2000)
     entry: dict[str, object] = {"what": "hold", "hold": good.uid, "facility": "f1", "camera": "c", "start": 1, "end": 2}
-    bad = [
+    bad: list[dict[str, object]] = [
         {"hold": "../x"},
         {"hold": 7},
         {"camera": ""},
@@ -111,7 +111,7 @@ def test_foreign_lines_protect_nothing(tmp_path: Path, index: Index) -> None:
         {"end": 1},
         {"end": 1 << 63},
     ]
-    journal.append(tmp_path, NOW_US, [{**entry, **change} for change in bad])
+    journal.append(tmp_path, NOW_US, [entry | change for change in bad])
     journal.append(tmp_path, NOW_US, [{"what": "release", "hold": ["x"], "who": None}, entry])
     holds.take_from_journal(index, tmp_path)
     assert [hold.uid for hold in holds.active(index, "f1")] == [good.uid]

@@ -9,6 +9,8 @@ from typing import Literal, NotRequired, TypedDict
 
 #: The marker in a second folder for protected footage; an archive has one of another name.
 COPY_MARKER = ".facility_cameras_copy.json"
+#: What one hold may span, and how long its texts may be.
+LONGEST_HOLD_DAYS, REASON_SIGNS, WHO_SIGNS = 400, 500, 100
 #: A hub attaches only to an engine that speaks the same version.
 API_VERSION = 1
 
@@ -205,7 +207,7 @@ class ReleaseRequest(TypedDict):
 
 class FacilityState(TypedDict):
     """Footage of one facility. Bytes; `oldest` is the start of its oldest footage. `held_bytes` is footage under the
-    `holds` that are not released; `copy_problem` is a CopyCause, once the second folder has failed for some minutes.
+    `holds` that are not released; `copy_problem` is a CopyCause, once copying to the second folder has failed for some minutes.
     """
 
     id: str

@@ -144,7 +144,7 @@ class Protection:
         if (known := self._facilities.get(facility)) is None:
             return 0, 0, ""
         copier = self._copiers.get(facility)
-        problem = copier.problem if copier is not None else None
+        problem = next((cause for _, cause in copier.failing()), copier.problem) if copier is not None else None
         at, number, size = self._counted.get(facility, (float("-inf"), 0, 0))
         index = known[1].index
         if index is not None and self._clock.monotonic() - at > COUNT_S:

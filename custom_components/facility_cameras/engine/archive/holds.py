@@ -13,13 +13,12 @@ from pathlib import Path
 import secrets
 import sqlite3
 
+from ..api import LONGEST_HOLD_DAYS, REASON_SIGNS, WHO_SIGNS
 from . import journal
 from .index import LONGEST_US, Index
 
 #: Holds of one facility that are not released.
 MOST_ACTIVE = 5_000
-LONGEST_HOLD_US = 400 * 86_400_000_000
-REASON_SIGNS, WHO_SIGNS = 500, 100
 #: Cameras protected in one call.
 MOST_CAMERAS = 1_000
 #: Released holds that are listed.
@@ -63,8 +62,8 @@ def make(facility: str, cameras: Sequence[str], start_us: int, end_us: int, reas
         raise HoldError(f"1 to {MOST_CAMERAS} cameras are protected at once")
     if not 0 <= start_us < end_us < 1 << 62:
         raise HoldError("the end must lie after the start")
-    if end_us - start_us > LONGEST_HOLD_US:
-        raise HoldError(f"at most {LONGEST_HOLD_US // 86_400_000_000} days are protected at once")
+    if end_us - start_us > LONGEST_HOLD_DAYS * 86_400_000_000:
+        raise HoldError(f"at most {LONGEST_HOLD_DAYS} days are protected at once")
     if len(reason) > REASON_SIGNS or len(who) > WHO_SIGNS:
         raise HoldError(f"reason and name have at most {REASON_SIGNS} and {WHO_SIGNS} characters")
     incident = secrets.token_hex(8)
