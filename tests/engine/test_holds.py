@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+import threading
 from typing import Any
 
 import pytest
@@ -159,6 +160,35 @@ def test_nothing_is_deleted_while_the_journal_cannot_be_read(tmp_path: Path) -> 
         wait_for(lambda: not path.exists(), 5)
 
 
+def test_what_the_journal_knows_is_there_at_once(tmp_path: Path) -> None:
+    root = tmp_path / "archive"
+    with archive_in(root) as archive:
+        wait_for(lambda: archive.index)
+    # The engine was killed between journal and index.
+    elsewhere = Index(tmp_path / INDEX)
+    holds.protect(elsewhere, root, made("c", 1000, 2000))
+    elsewhere.close()
+    with archive_in(root) as archive:
+        wait_for(lambda: archive.index)
+        assert archive.index is not None
+        assert len(holds.active(archive.index, "f1")) == 1
+
+
+def test_what_the_journal_does_not_take_is_not_in_the_index(tmp_path: Path, index: Index) -> None:
+    found = made("c", 1000, 2000)
+    (tmp_path / "journal").write_text("no folder")
+    with pytest.raises(OSError, match="journal"):
+        holds.protect(index, tmp_path, found)
+    assert holds.active(index, "f1") == []
+    (tmp_path / "journal").unlink()
+    holds.protect(index, tmp_path, found)
+    (tmp_path / "journal").rename(tmp_path / "before")
+    (tmp_path / "journal").write_text("no folder")
+    with pytest.raises(OSError, match="journal"):
+        holds.release(index, tmp_path, "f1", [found[0].uid], "An", NOW_US)
+    assert holds.active(index, "f1") == found
+
+
 def test_lost_mount_is_not_written_into(tmp_path: Path) -> None:
     root = tmp_path / "archive"
     with archive_in(root) as archive:
@@ -167,6 +197,19 @@ def test_lost_mount_is_not_written_into(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="away"):
             protect(archive, made("c", 1000, 2000))
     assert not (root / "journal").exists()
+
+
+def test_call_that_nobody_waits_for_any_more_is_not_done(tmp_path: Path) -> None:
+    root, stuck = tmp_path / "archive", threading.Event()
+    with archive_in(root) as archive:
+        wait_for(lambda: archive.volume.writable)
+        # The disk does not answer for a while.
+        archive.submit(None, 0, lambda: stuck.wait(10) and None)
+        found = made("c", 1000, 2000)
+        answer = archive.ask(lambda index: holds.protect(index, root, found))
+        assert answer.cancel()
+        stuck.set()
+        assert archive.ask(lambda index: holds.active(index, "f1")).result(10) == []
 
 
 def test_bytes_under_several_holds_count_once(tmp_path: Path, index: Index) -> None:

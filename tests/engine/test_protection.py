@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import json
+import os
 from pathlib import Path
 import subprocess
 import time
@@ -139,6 +140,24 @@ def test_second_folder_is_apart_from_the_archive(engine: Engine, below: str) -> 
     assert status == 400
     assert "apart" in content["error"]
     assert engine.call("PUT", "/v1/facilities/f1", {**facility, "second_copy": 7})[0] == 400
+
+
+def test_second_folder_that_does_not_answer_holds_up_neither_recording_nor_the_end(
+    engine: Engine, site: Site, tmp_path: Path
+) -> None:
+    second = tmp_path / "second"
+    second.mkdir()
+    # Whoever opens its marker waits until somebody writes.
+    os.mkfifo(second / COPY_MARKER)
+    engine.put(site.configs(1), second_copy=str(second), second_copy_id="S1")
+    wait_for(lambda: engine.recorded(1))
+    assert engine.call("POST", "/v1/facilities/f1/holds", wanted(["camera-1"]))[0] == 200
+    before = engine.camera()["recorded_s"]
+    wait_for(lambda: engine.recorded(before + 3))
+    assert [hold["copy"] for hold in holds(engine)] == ["waiting"]
+    engine.process.terminate()
+    assert engine.process.wait(10) == 0
+    assert rows(engine.archive, "state") == [(1,)]
 
 
 def test_second_folder_comes_changes_and_goes(engine: Engine, site: Site, tmp_path: Path) -> None:

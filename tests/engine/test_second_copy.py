@@ -14,7 +14,7 @@ import time
 import pytest
 
 from custom_components.facility_cameras.engine.api import COPY_MARKER, CopyCause, CopyState
-from custom_components.facility_cameras.engine.archive import holds
+from custom_components.facility_cameras.engine.archive import copier as copier_module, holds, second_copy
 from custom_components.facility_cameras.engine.archive.archive import INDEX, Archive
 from custom_components.facility_cameras.engine.archive.copier import RATE, Copier
 from custom_components.facility_cameras.engine.archive.holds import Hold
@@ -97,7 +97,9 @@ def done(copier: Copier, found: list[Hold]) -> bool:
     return all(copier.state(hold)[0] is CopyState.COPIED for hold in found)
 
 
-def test_held_footage_is_copied_and_can_be_checked_without_us(place: Place) -> None:
+def test_held_footage_is_copied_and_can_be_checked_without_us(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In pages.
+    monkeypatch.setattr(copier_module, "_PAGE", 2)
     found = place.hold(2, 5, ("c", "d"))
     with place.copier() as copier:
         wait_for(lambda: place.told, 10)
@@ -258,6 +260,77 @@ def test_newest_comes_first_and_closing_does_not_wait(place: Place) -> None:
         copier.expect(new)
         wait_for(lambda: len(place.told) == 2, 20)
     assert [incident[0].camera for incident in place.told] == ["d", "c"]
+
+
+def test_long_hold_leaves_the_others_their_turn(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copier_module, "TURN_S", 0.1)
+    place.hold(0, 10, ("d",))
+    place.hold(0, 10)
+    with place.copier(rate=4_000_000):
+        wait_for(lambda: len({path.split("/")[1] for path in place.copies()}) == 2, 10)
+        assert len(place.copies()) < 10
+    with place.copier():
+        wait_for(lambda: len(place.copies()) == 20, 20)
+
+
+def test_mount_lost_between_two_files(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def lost(root: Path, path: str, size: int) -> bool:
+        asked.append(path)
+        if len(asked) == 3:
+            root.rename(root.with_name("unplugged"))
+            root.mkdir()
+        return second_copy.has(root, path, size)
+
+    monkeypatch.setattr(copier_module, "has", lost)
+    place.hold(0, 5)
+    with place.copier() as copier:
+        wait_for(lambda: copier._failing, 10)
+    assert list(place.second.iterdir()) == []
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_name_is_given_only_after_everything_is_on_the_disk(tmp_path: Path) -> None:
+    """As the kernel sees it: the journal before the index; the copy, read back, its name, its folder."""
+    script = (
+        "import pathlib, sys\n"
+        "from tests.engine.archives import NOW_US, footage\n"
+        "from tests.engine.test_second_copy import INDEX, Index, holds\n"
+        "from custom_components.facility_cameras.engine.archive import second_copy\n"
+        "root, second = map(pathlib.Path, sys.argv[1:])\n"
+        "index = Index(root / INDEX)\n"
+        "index.camera_folder('c', 'f1', 'f/c')\n"
+        "holds.protect(index, root, holds.make('f1', ['c'], 1, 2, '', '', NOW_US))\n"
+        "path = footage(root, index, 'c', NOW_US)\n"
+        "digest = second_copy.hashlib.sha256(path.read_bytes()).digest()\n"
+        "second_copy.copy(path, second, 'f/copied.mp4', digest, lambda moved: None)\n"
+    )
+    root, second, trace = tmp_path / "archive", tmp_path / "second", tmp_path / "trace"
+    root.mkdir()
+    second.mkdir()
+    calls = "trace=fsync,fdatasync,write,pwrite64,openat,rename,renameat,renameat2"
+    run = subprocess.run(
+        ["strace", "-f", "-y", "-o", str(trace), "-e", calls, sys.executable, "-c", script, str(root), str(second)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if run.returncode and "ptrace" in run.stderr.lower():
+        pytest.skip("strace may not trace here")
+    assert run.returncode == 0, run.stderr
+    lines = [line for line in trace.read_text().splitlines() if str(tmp_path) in line]
+
+    def at(*parts: str, after: int = 0) -> int:
+        return next(n for n, line in enumerate(lines) if n > after and all(part in line for part in parts))
+
+    listed = at("openat(", "2026-11.jsonl", "O_CREAT")
+    journal = at("fsync(", "2026-11.jsonl>", after=listed)
+    told = at("pwrite64(", "index.sqlite3-wal", after=listed)
+    assert journal < told
+    wrote = at("write(", "copied.mp4.part>", after=told)
+    synced = at("fsync(", "copied.mp4.part>", after=wrote)
+    read = at("openat(", "copied.mp4.part", "O_RDONLY", after=wrote)
+    named = at("rename", "copied.mp4.part", after=wrote)
+    assert wrote < synced < read < named < at("fsync(", f"{second}/f>", after=named)
 
 
 def test_released_holds_are_copied_no_longer(place: Place) -> None:

@@ -68,6 +68,8 @@ class Protection:
 
     async def close(self) -> None:
         """End all copying."""
+        for copier in self._copiers.values():
+            copier.stop()
         await asyncio.gather(*(asyncio.to_thread(copier.close) for copier in self._copiers.values()))
 
     def check(self) -> None:

@@ -118,8 +118,9 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), *self._ending, return_exceptions=True)
         self._ticker.close()
+        # Archives first: a second folder that does not answer is left behind.
         await asyncio.gather(
-            self.protection.close(), *(asyncio.to_thread(archive.close) for archive in self._archives.values())
+            *(asyncio.to_thread(archive.close) for archive in self._archives.values()), self.protection.close()
         )
 
     async def flush(self) -> None:

@@ -293,10 +293,10 @@ class Archive:
             self._tell_once("archive %s: index cannot be opened: %s", self.root, error)
             return replace(found, state=VolumeState.ERROR)
         self._lock_fd = lock
-        self._index = index
         with contextlib.suppress(OSError, sqlite3.Error):
             # Where it fails nothing is deleted until it does not any more: see `_retain`.
             holds.take_from_journal(index, self.root)
+        self._index = index
         return found
 
     def _tell_once(self, sentence: str, *values: object) -> None:

@@ -104,9 +104,13 @@ class Copier:
 
     def close(self) -> None:
         """End. Blocks 2 s at most: a folder that does not answer is left behind."""
+        self.stop()
+        self._thread.join(2)
+
+    def stop(self) -> None:
+        """Have it end soon."""
         self._stop.set()
         self._woken.set()
-        self._thread.join(2)
 
     def expect(self, made: list[Hold]) -> None:
         """These holds are new: they come first."""
