@@ -204,11 +204,12 @@ def test_call_that_nobody_waits_for_any_more_is_not_done(tmp_path: Path) -> None
     with archive_in(root) as archive:
         wait_for(lambda: archive.volume.writable)
         # The disk does not answer for a while.
-        archive.submit(None, 0, lambda: stuck.wait(10) and None)
+        waiting = archive.ask(lambda _index: stuck.wait(10))
         found = made("c", 1000, 2000)
         answer = archive.ask(lambda index: holds.protect(index, root, found))
         assert answer.cancel()
         stuck.set()
+        assert waiting.result(10)
         assert archive.ask(lambda index: holds.active(index, "f1")).result(10) == []
 
 
