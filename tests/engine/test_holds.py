@@ -100,6 +100,16 @@ def test_released_in_the_index_only_once(tmp_path: Path, index: Index) -> None:
     assert [entry["what"] for entry in journal.read(tmp_path)] == ["hold", "release"]
 
 
+def test_first_release_is_the_one_that_counts(tmp_path: Path, index: Index) -> None:
+    (hold,) = made("c", 1000, 2000)
+    holds.protect(index, tmp_path, [hold])
+    # The engine was killed after the first line, and somebody released it again.
+    for who in ("Minh", "An"):
+        journal.append(tmp_path, NOW_US, [{"what": "release", "hold": hold.uid, "who": who}])
+    holds.take_from_journal(index, tmp_path)
+    assert [one.released_by for one in holds.released(index, "f1")] == ["Minh"]
+
+
 def test_foreign_lines_protect_nothing(tmp_path: Path, index: Index) -> None:
     (good,) = made("c", 1000, 2000)
     entry: dict[str, object] = {"what": "hold", "hold": good.uid, "facility": "f1", "camera": "c", "start": 1, "end": 2}
@@ -218,11 +228,11 @@ def test_bytes_under_several_holds_count_once(tmp_path: Path, index: Index) -> N
         footage(tmp_path, index, "c", OLD_US + number * MINUTE_US, size=1000 + number)
     footage(tmp_path, index, "c", OLD_US + 25 * DAY_US, size=5000)
     footage(tmp_path, index, "d", OLD_US, size=7000)
-    minutes = [(0, 2), (1, 3), (2.5, 4), (5.5, 6), (5.6, 5.7)]
+    minutes = [(0, 2), (1, 3), (2.5, 4), (5.5, 6), (5.6, 5.7), (7.1, 7.2), (7.4, 7.5)]
     for first, last in minutes:
         holds.protect(index, tmp_path, made("c", OLD_US + int(first * MINUTE_US), OLD_US + int(last * MINUTE_US)))
-    # Minutes 0 to 3, and 5.
-    assert holds.held_bytes(index, "f1") == 1000 + 1001 + 1002 + 1003 + 1005
+    # Minutes 0 to 3, 5, and 7.
+    assert holds.held_bytes(index, "f1") == 1000 + 1001 + 1002 + 1003 + 1005 + 1007
     holds.protect(index, tmp_path, made("c", OLD_US + 5 * MINUTE_US, OLD_US + 300 * DAY_US))
     assert holds.held_bytes(index, "f1") == sum(1000 + number for number in range(10)) - 1004 + 5000
     assert holds.held_bytes(index, "f2") == 0

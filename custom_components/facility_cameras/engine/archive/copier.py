@@ -217,9 +217,6 @@ class Copier:
         """Copy what there is of a hold and is not copied yet, for TURN_S."""
         hold, now_us = progress.hold, microseconds(self.source.clock.utc())
         until = time.monotonic() + TURN_S
-        if progress.done and not progress.turn_over:
-            # Files may have been taken away from the second folder: all are looked for again.
-            progress.known.clear()
         files, is_open, turn_over, cause = 0, now_us < hold.end_us + SETTLE_US, False, None
         copied: list[tuple[str, bytes]] = []
         for number, path, size, digest, closed in _files(index, hold):
@@ -250,6 +247,9 @@ class Copier:
         elif not complete and copied and now - progress.described_at > DESCRIBE_S:
             describe(self.folder, hold, copied, complete=False)
             progress.described_at = now
+        if progress.done and not turn_over:
+            # Files may be taken away from the second folder: next time all are looked for again.
+            progress.known.clear()
 
     def _complete(self, index: Index, progress: Progress) -> None:
         """All files of a hold are copied: remember it, and tell it with the last one of its incident."""
@@ -257,7 +257,6 @@ class Copier:
         holds.set_copied(index, hold.uid, self.folder_id)
         progress.hold = replace(hold, copied_to=self.folder_id)
         progress.done = True
-        progress.known.clear()
         same = [one for one in tuple(self._progress.values()) if one.hold.incident == hold.incident]
         if hold.copied_to != self.folder_id and all(one.done for one in same) and any(one.files for one in same):
             self._copied([one.hold for one in same])
