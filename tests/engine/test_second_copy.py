@@ -34,6 +34,7 @@ class Place:
     clock: HandClock
     archive: Archive
     told: list[list[Hold]] = field(default_factory=list)
+    running: Copier | None = None
 
     def hold(self, first: int, last: int, cameras: tuple[str, ...] = ("c",), end_us: int = 0) -> list[Hold]:
         """Protect these minutes."""
@@ -43,16 +44,19 @@ class Place:
         return found
 
     def later(self, seconds: float) -> None:
-        """Time goes by."""
+        """Time goes by, once the copier is at rest."""
+        wait_for(lambda: self.running is None or self.running._alive is None, 10)
         go_on(self.archive, self.clock, seconds)
 
     @contextlib.contextmanager
     def copier(self, rate: int = 1 << 40) -> Iterator[Copier]:
         copier = Copier(self.archive, "f1", self.second, "S1", self.told.append, rate)
         copier.start()
+        self.running = copier
         try:
             yield copier
         finally:
+            self.running = None
             copier.close()
 
     def copies(self) -> list[str]:
@@ -232,7 +236,7 @@ def test_folder_that_does_not_answer_holds_up_nobody(place: Place) -> None:
     found = place.hold(0, 2)
     with place.copier() as copier:
         wait_for(lambda: copier._alive is not None, 10)
-        place.later(200)
+        go_on(place.archive, place.clock, 200)
         assert copier.problem is CopyCause.HUNG
         copier.expect(place.hold(4, 6))
         assert [cause for _, cause in copier.failing()] == [CopyCause.HUNG] * len(copier.failing())
@@ -271,10 +275,14 @@ def test_long_hold_leaves_the_others_their_turn(place: Place, monkeypatch: pytes
     monkeypatch.setattr(copier_module, "TURN_S", 0.1)
     place.hold(0, 10, ("d",))
     place.hold(0, 10)
-    with place.copier(rate=4_000_000):
-        wait_for(lambda: len({path.split("/")[1] for path in place.copies()}) == 2, 10)
-        assert len(place.copies()) < 10
-    with place.copier():
+    with place.copier(rate=8_000_000):
+
+        def begun() -> list[str]:
+            found = [path.split("/")[1] for path in place.copies()]
+            return found if len(set(found)) == 2 else []
+
+        # The newer one, of the camera c, is begun with, and not finished when the other has its turn.
+        assert wait_for(begun, 10).count("c") < 10
         wait_for(lambda: len(place.copies()) == 20, 20)
 
 

@@ -25,14 +25,16 @@ _LOGGER = logging.getLogger(__name__)
 
 #: Bytes moved in a second. Each byte is moved twice, written and read back: 8 MB of footage.
 RATE = 16_000_000
+#: Time that the folder itself takes counts; what a pause of it leaves over is not made up for beyond this.
+CATCH_UP_S = 1.0
 #: Pauses after failures, seconds.
 BACK_OFF_S = (5.0, 15.0, 60.0, 300.0)
 #: A failure of the folder that lasts so long is told, and that of a file after so many attempts.
 TOLD_S, TOLD_ATTEMPTS = 180.0, 3
 #: A hold that is not complete is looked at again after so long, one that is after so long (files may be taken away).
 LOOK_S, LOOK_AGAIN_S = 10.0, 3600.0
-#: Looking may take this share of the thread's time: one over.
-_SHARE = 50
+#: A hold of very many files is looked at less often: the index is others' too.
+FILES_PER_S = 10_000
 #: After the end of a hold its last segment may still be on its way to the disk.
 SETTLE_US = 10_000_000
 #: Then the next hold has its turn.
@@ -96,6 +98,8 @@ class Copier:
         #: Monotonic time of the last step at the folder; None while nothing is asked of it.
         self._alive: float | None = None
         self._failing: tuple[float, CopyCause] | None = None
+        #: Until then (time.monotonic) what was moved would have taken at the rate.
+        self._ahead_until = 0.0
         self._thread = threading.Thread(target=self._work, name=f"second copy {facility}", daemon=True)
 
     def start(self) -> None:
@@ -153,12 +157,12 @@ class Copier:
     # Its thread ---------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        failures, try_at = 0, 0.0
+        failures, try_at, waiting = 0, 0.0, False
         while not self._stop.is_set():
             if self._woken.is_set() or self.source.clock.monotonic() >= try_at:
                 self._woken.clear()
                 try:
-                    self._round()
+                    more = self._round()
                 except _StoppedError:
                     continue
                 except CopyError as error:
@@ -167,10 +171,11 @@ class Copier:
                     self._fail(error)
                 except (OSError, sqlite3.Error) as error:
                     # The archive is away: the volume tells of it.
-                    _LOGGER.info("second copy of %s waits for the archive: %s", self._facility, error)
-                    try_at = self.source.clock.monotonic() + BACK_OFF_S[0]
+                    if not waiting:
+                        _LOGGER.info("second copy of %s waits for the archive: %s", self._facility, error)
+                    waiting, try_at = True, self.source.clock.monotonic() + BACK_OFF_S[0]
                 else:
-                    failures, try_at = 0, self.source.clock.monotonic() + LOOK_S
+                    failures, waiting, try_at = 0, False, self.source.clock.monotonic() + (0.0 if more else LOOK_S)
                     self._failing = None
                 finally:
                     self._alive = None
@@ -182,9 +187,9 @@ class Copier:
             _LOGGER.warning("second copy of %s: %s", self._facility, error)
         self._failing = since, error.cause
 
-    def _round(self) -> None:
-        """Look at every hold that is due, newest first. Raises CopyError for what concerns the folder, OSError and
-        sqlite3.Error for the archive, _StoppedError.
+    def _round(self) -> bool:
+        """Look at every hold that is due, newest first; returns whether a turn was too short for one. Raises CopyError
+        for what concerns the folder, OSError and sqlite3.Error for the archive, _StoppedError.
         """
         index = self.source.index
         if index is None:
@@ -201,7 +206,6 @@ class Copier:
                 continue
             if self.source.clock.monotonic() < progress.look_at:
                 continue
-            begun = time.monotonic()
             self._follow(index, progress)
             if progress.turn_over:
                 pause = 0.0
@@ -210,8 +214,9 @@ class Copier:
             elif progress.cause is not None:
                 pause = BACK_OFF_S[min(progress.failures, len(BACK_OFF_S)) - 1]
             else:
-                pause = max(LOOK_S, (time.monotonic() - begun - TURN_S) * _SHARE)
+                pause = max(LOOK_S, progress.files / FILES_PER_S)
             progress.look_at = self.source.clock.monotonic() + pause
+        return any(progress.turn_over for progress in tuple(self._progress.values()))
 
     def _follow(self, index: Index, progress: Progress) -> None:
         """Copy what there is of a hold and is not copied yet, for TURN_S."""
@@ -278,7 +283,9 @@ class Copier:
     def _pace(self, moved: int) -> None:
         """Keep the rate. Raises _StoppedError where something more urgent waits."""
         self._alive = self.source.clock.monotonic()
-        if self._stop.wait(moved / self._rate) or (not moved and self._woken.is_set()):
+        now = time.monotonic()
+        self._ahead_until = max(self._ahead_until, now - CATCH_UP_S) + moved / self._rate
+        if self._stop.wait(max(0.0, self._ahead_until - now)) or (not moved and self._woken.is_set()):
             raise _StoppedError
 
 
