@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from custom_components.facility_cameras.engine.archive import holds, journal, retention
-from custom_components.facility_cameras.engine.archive.archive import INDEX, Archive
+from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.holds import Hold, HoldError
 from custom_components.facility_cameras.engine.archive.index import Index
+from custom_components.facility_cameras.engine.archive.opening import INDEX
 from tests.engine.archives import DAY_US, MINUTE_US, NOW_US, HandClock, archive_in, ask, footage
 from tests.engine.living import wait_for
 from tests.engine.test_retention import retained
@@ -156,11 +157,11 @@ def test_nothing_is_deleted_while_the_journal_cannot_be_read(tmp_path: Path) -> 
     index = Index(root / INDEX)
     path = footage(root, index, "c", OLD_US)
     index.close()
-    broken = root / "journal" / "2026-11.jsonl"
-    broken.mkdir(parents=True)
     with archive_in(root, clock) as archive:
+        wait_for(lambda: archive.index and archive.index.surveyed)
+        broken = root / "journal" / "2026-10.jsonl"
+        broken.mkdir(parents=True)
         archive.days = {"c": 7}
-        wait_for(lambda: archive.volume.writable)
         for _ in range(3):
             clock.now += 700
             retained(archive, clock)

@@ -15,10 +15,11 @@ import pytest
 
 from custom_components.facility_cameras.engine.api import COPY_MARKER, CopyCause, CopyState
 from custom_components.facility_cameras.engine.archive import copier as copier_module, holds, second_copy
-from custom_components.facility_cameras.engine.archive.archive import INDEX, Archive
-from custom_components.facility_cameras.engine.archive.copier import RATE, Copier
+from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.archive.copier import Copier
 from custom_components.facility_cameras.engine.archive.holds import Hold
 from custom_components.facility_cameras.engine.archive.index import Index
+from custom_components.facility_cameras.engine.archive.opening import INDEX
 from tests.engine.archives import DAY_US, MINUTE_US, NOW_US, HandClock, archive_in, footage
 from tests.engine.living import ROOT, wait_for
 
@@ -275,7 +276,7 @@ def test_long_hold_leaves_the_others_their_turn(place: Place, monkeypatch: pytes
     monkeypatch.setattr(copier_module, "TURN_S", 0.1)
     place.hold(0, 10, ("d",))
     place.hold(0, 10)
-    with place.copier(rate=8_000_000):
+    with place.copier(rate=2_000_000):
 
         def begun() -> list[str]:
             found = [path.split("/")[1] for path in place.copies()]
@@ -360,11 +361,6 @@ def test_released_holds_are_copied_no_longer(place: Place) -> None:
         wait_for(lambda: place.told, 10)
     # Nothing is deleted there either.
     assert len(place.copies()) == some + 1 < 11
-
-
-def test_default_rate_leaves_room_for_recording() -> None:
-    """Bytes are moved twice: 8 MB of footage a second."""
-    assert RATE == 16_000_000
 
 
 _KILLED = """

@@ -18,7 +18,7 @@ from ..api import CopyCause, CopyState
 from ..clock import Clock, microseconds
 from . import holds
 from .holds import Hold
-from .index import LONGEST_US, Index
+from .index import LONGEST_US, PATH, Index
 from .second_copy import CopyError, check_folder, copy, describe, has
 
 _LOGGER = logging.getLogger(__name__)
@@ -290,14 +290,15 @@ class Copier:
 
 
 def _files(index: Index, hold: Hold) -> Iterator[tuple[int, str, int, bytes, bool]]:
-    """Every segment that a hold touches, oldest first: id, path, bytes, SHA-256, whether it is closed. In pages."""
+    """Every segment that a hold touches, oldest first: id, path, bytes, SHA-256, whether it is ready. In pages."""
     after, after_id = hold.start_us - LONGEST_US, 0
     while rows := index.query(
-        "SELECT segment.id, start_us, folder || '/' || path, segment.bytes, sha256, state FROM segment "
+        f"SELECT segment.id, start_us, {PATH}, segment.bytes, sha256, state FROM segment "
         "JOIN camera ON camera.id = segment.camera WHERE camera.uid = ? AND start_us < ? "
         "AND (start_us, segment.id) > (?, ?) AND (end_us > ? OR state = 0) ORDER BY start_us, segment.id LIMIT ?",
         hold.camera, hold.end_us, after, after_id, hold.start_us, _PAGE,
     ):  # fmt: skip
         for number, _, path, size, digest, state in rows:
-            yield number, path, size, digest or b"", bool(state)
+            # What was taken in and is not read yet has no hash: it is not ready.
+            yield number, path, size, digest or b"", bool(state and digest)
         after_id, after = rows[-1][:2]

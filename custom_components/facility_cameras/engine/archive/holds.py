@@ -120,21 +120,32 @@ def take_from_journal(index: Index, root: Path) -> None:
     known = index.query("SELECT value FROM meta WHERE key = ?", _META_KEY)
     marks: dict[str, int] = json.loads(known[0][0]) if known else {}
     before = dict(marks)
-    holds, releases = [], []
-    for entry in journal.read(root, marks):
-        if entry.get("what") == "hold" and (hold := _from_entry(entry)) is not None:
-            holds.append(hold)
-        elif entry.get("what") == "release" and isinstance(entry.get("hold"), str):
-            releases.append((entry["at"], str(entry.get("who", "")), entry["hold"]))
+    entries: list[dict[str, object]] = []
+    for path in journal.files(root):
+        size, start = path.stat().st_size, marks.get(path.name, 0)
+        # A file that became shorter is another one.
+        found = journal.read_file(path, size, start if start <= size else 0)
+        entries += [entry for entry in found if entry.get("what") in ("hold", "release")]
+        marks[path.name] = size
     if marks == before:
         return
     with index.transaction() as connection:
-        _insert(connection, holds)
-        _release(connection, releases)
+        for entry in entries:
+            take(connection, entry)
         connection.execute(
             "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             (_META_KEY, json.dumps(marks)),
         )
+
+
+def take(connection: sqlite3.Connection, entry: dict[str, object]) -> None:
+    """Take over a line of the journal about a hold; what is known already stays as it is. Raises sqlite3.Error."""
+    if entry.get("what") == "hold":
+        if (hold := _from_entry(entry)) is not None:
+            _insert(connection, [hold])
+    elif entry.get("what") == "release" and isinstance(entry.get("hold"), str):
+        who = entry.get("who")
+        _release(connection, [(entry["at"], who if isinstance(who, str) else "", entry["hold"])])
 
 
 def _from_entry(entry: dict[str, object]) -> Hold | None:

@@ -18,12 +18,15 @@ import orjson
 from .segment_file import make_folder, sync_folder
 
 FOLDER = "journal"
+_FILES = "[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl"
 #: A line longer than this is none of ours.
 LINE_BYTES = 64 << 10
 
 
 def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
     """Put these entries on the disk, all in one write. Raises OSError."""
+    if not entries:
+        return
     lines = b"".join(orjson.dumps({"at": at_us, **entry}) + b"\n" for entry in entries)
     folder = make_folder(root, FOLDER)
     path = folder / f"{datetime.fromtimestamp(at_us / 1e6, UTC):%Y-%m}.jsonl"
@@ -43,25 +46,35 @@ def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
         sync_folder(folder)
 
 
-def read(root: Path, since: dict[str, int] | None = None) -> Iterator[dict[str, object]]:
-    """Every entry, oldest month first; nothing if there is no journal. Raises OSError.
+def files(root: Path) -> list[Path]:
+    """The journal's files, oldest month first."""
+    return sorted((root / FOLDER).glob(_FILES))
 
-    With `since` (bytes by file name) only what was appended to a file after so many, which is brought up to date.
-    """
-    folder = root / FOLDER
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl")):
-        with path.open("rb") as file:
-            known = since.get(path.name, 0) if since is not None else 0
-            # A file that became shorter is another one.
-            file.seek(known if known <= os.fstat(file.fileno()).st_size else 0)
-            while line := file.readline(LINE_BYTES):
-                try:
-                    entry = orjson.loads(line)
-                except orjson.JSONDecodeError:
-                    continue
-                if isinstance(entry, dict) and isinstance(entry.get("at"), int):
-                    yield entry
-            if since is not None:
-                since[path.name] = file.tell()
+
+def read(root: Path) -> Iterator[dict[str, object]]:
+    """Every entry, oldest month first; nothing if there is no journal. Raises OSError."""
+    for path in files(root):
+        yield from read_file(path, path.stat().st_size)
+
+
+def read_file(path: Path, size: int, start: int = 0) -> Iterator[dict[str, object]]:
+    """The entries in the bytes [start, size) of one file. Raises OSError."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while file.tell() < size and (line := file.readline(LINE_BYTES)):
+            try:
+                entry = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue
+            if isinstance(entry, dict) and isinstance(entry.get("at"), int):
+                yield entry
+
+
+def position(root: Path) -> int:
+    """How long the journal is, all its files together, in bytes; 0 if there is none. Raises OSError."""
+    return sum(path.stat().st_size for path in files(root))
+
+
+def camera_entry(camera: str, facility: str, folder: str) -> dict[str, object]:
+    """A camera's footage lies in this folder (relative to the archive): written when it is first made."""
+    return {"what": "camera", "camera": camera, "facility": facility, "folder": folder}
