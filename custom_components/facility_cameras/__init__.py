@@ -13,7 +13,18 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from . import actions, blueprint_install, dashboard, exports, footage_in_backups, issues, recordings, views, wording
+from . import (
+    actions,
+    blueprint_install,
+    dashboard,
+    exports,
+    footage_in_backups,
+    holds,
+    issues,
+    recordings,
+    views,
+    wording,
+)
 from .const import DOMAIN, PLATFORMS
 from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
 from .entity import async_register_camera, async_register_facility
@@ -44,6 +55,7 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     actions.async_register(hass)
     recordings.async_register(hass)
     exports.async_register(hass)
+    holds.async_register(hass)
     views.async_register(hass)
     await blueprint_install.async_install(hass)
     return True

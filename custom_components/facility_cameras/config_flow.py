@@ -23,17 +23,22 @@ from .const import (
     CONF_LEAST_DAYS,
     CONF_PLANNED_CAMERAS,
     CONF_QUOTA_GB,
+    CONF_SECOND_COPY,
+    CONF_SECOND_COPY_ID,
     CONF_TIME_ZONE,
     DOMAIN,
     SUBENTRY_CAMERA,
     SUBENTRY_EXPORT,
 )
+from .engine.api import COPY_MARKER
 from .flow_camera import CameraFlow
 from .flow_export import ExportFlow
 from .flow_facility import (
     PASSWORD,
     USERNAME,
+    async_apart_from_copies,
     async_judge,
+    async_judge_copy,
     async_volumes,
     async_zone_selector,
     concerns,
@@ -44,7 +49,7 @@ from .flow_facility import (
     retention,
     retention_error,
 )
-from .volumes import Volume, claim, within
+from .volumes import Refusal, Volume, claim, within
 
 
 class FacilityFlow(ConfigFlow, domain=DOMAIN):
@@ -139,23 +144,53 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
                 errors[CONF_ARCHIVE] = judgement.refusal.value
             elif error := retention_error(kept):
                 errors[CONF_LEAST_DAYS] = error
+            elif not await async_apart_from_copies(folder, self._others(CONF_SECOND_COPY)):
+                errors[CONF_ARCHIVE] = Refusal.NOT_APART.value
             else:
                 self._told = concerns(self.hass, judgement, self._cameras, kept[CONF_DAYS_TO_KEEP])
+            if not errors and (refusal := await self._async_take_second(user_input)):
+                errors[CONF_SECOND_COPY] = refusal
+            if not errors:
                 if self._told:
                     return await self.async_step_footage_confirm()
                 return await self._async_finish(user_input)
         return await self._async_show_footage(user_input or self._data, errors)
 
+    async def _async_take_second(self, user_input: dict[str, Any]) -> str | None:
+        """Take over the folder for second copies; returns why it cannot be."""
+        if self.source == SOURCE_USER:
+            return None
+        folder = user_input.get(CONF_SECOND_COPY, "").strip()
+        known = folder == self._get_reconfigure_entry().data.get(CONF_SECOND_COPY, "")
+        self._data |= {CONF_SECOND_COPY: folder}
+        if not folder:
+            return None
+        judgement = await async_judge_copy(self.hass, folder, [self._data[CONF_ARCHIVE], *self._others(CONF_ARCHIVE)])
+        if judgement.refusal is Refusal.NOT_APART or (judgement.refusal is not None and not known):
+            # One that is away now was accepted before: the rest can be changed all the same.
+            return judgement.refusal.value
+        if not known:
+            self._told += [f"{folder}: {wording.words(self.hass, one.value)}" for one in judgement.concerns]
+        return None
+
+    def _others(self, key: str) -> list[str]:
+        """The folders of this kind of all other facilities."""
+        own = None if self.source == SOURCE_USER else self._get_reconfigure_entry()
+        return [
+            folder for entry in self._async_current_entries() if entry is not own and (folder := entry.data.get(key))
+        ]
+
     async def _async_show_footage(self, known: Mapping[str, Any], errors: dict[str, str]) -> ConfigFlowResult:
         if self._volumes is None:
             self._volumes = await async_volumes(self.hass)
-        schema = footage_schema(self.hass, self._volumes, self._cameras)
+        second = self.source != SOURCE_USER
+        schema = footage_schema(self.hass, self._volumes, self._cameras, second=second)
         return self.async_show_form(
             step_id="footage",
             data_schema=self.add_suggested_values_to_schema(schema, known),
             errors=errors,
             description_placeholders={"facility": self._name, "cameras": str(self._cameras)},
-            last_step=self.source != SOURCE_USER,
+            last_step=second,
         )
 
     async def async_step_footage_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -179,10 +214,26 @@ class FacilityFlow(ConfigFlow, domain=DOMAIN):
             self._data[CONF_ARCHIVE_ID] = await within(lambda: claim(folder))
         except OSError, TimeoutError:
             return await self._async_show_footage(known, {CONF_ARCHIVE: "folder_not_writable"})
+        if not await self._async_claim_second():
+            return await self._async_show_footage(known, {CONF_SECOND_COPY: "folder_not_writable"})
         if self.source != SOURCE_USER:
             # The entry's listener tells the engine; nothing is loaded anew.
             return self.async_update_and_abort(self._get_reconfigure_entry(), title=self._name, data=self._data)
         return self.async_create_entry(title=self._name, data=self._data)
+
+    async def _async_claim_second(self) -> bool:
+        """Make the second folder ours, if one is named that was not before; False if it cannot be."""
+        if self.source == SOURCE_USER:
+            return True
+        folder, before = self._data[CONF_SECOND_COPY], self._get_reconfigure_entry().data
+        if not folder or folder == before.get(CONF_SECOND_COPY):
+            self._data[CONF_SECOND_COPY_ID] = before.get(CONF_SECOND_COPY_ID, "") if folder else ""
+            return True
+        try:
+            self._data[CONF_SECOND_COPY_ID] = await within(lambda: claim(folder, COPY_MARKER))
+        except OSError, TimeoutError:
+            return False
+        return True
 
     @override
     async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:

@@ -12,6 +12,7 @@ PLATFORMS: Final = [
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
     Platform.CAMERA,
+    Platform.EVENT,
     Platform.SENSOR,
     Platform.SWITCH,
 ]
@@ -28,6 +29,8 @@ CONF_DAYS_TO_KEEP: Final = "days_to_keep"
 CONF_TIME_ZONE: Final = "time_zone"
 CONF_LEAST_DAYS: Final = "least_days"
 CONF_QUOTA_GB: Final = "quota_gb"
+CONF_SECOND_COPY: Final = "second_copy"
+CONF_SECOND_COPY_ID: Final = "second_copy_id"
 CONF_PLANNED_CAMERAS: Final = "planned_cameras"
 
 # Camera (config subentry data); url, username and password use Home Assistant's own keys.

@@ -20,10 +20,12 @@ from .const import (
     CONF_LEAST_DAYS,
     CONF_QUOTA_GB,
     CONF_RECORD,
+    CONF_SECOND_COPY,
+    CONF_SECOND_COPY_ID,
     LOGGER,
     SUBENTRY_CAMERA,
 )
-from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, Status
+from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, HoldEvent, Status
 from .engine_client import EngineAwayError, EngineError
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ def facility_config(entry: ConfigEntry) -> FacilityConfig:
         "days_to_keep": int(entry.data[CONF_DAYS_TO_KEEP]),
         "quota_bytes": round(entry.data.get(CONF_QUOTA_GB, 0) * 1e9),
         "least_days": int(entry.data.get(CONF_LEAST_DAYS, 0)),
+        "second_copy": entry.data.get(CONF_SECOND_COPY, ""),
+        "second_copy_id": entry.data.get(CONF_SECOND_COPY_ID, ""),
         "cameras": [camera_config(entry, camera) for camera in cameras_of(entry).values()],
     }
 
@@ -83,6 +87,8 @@ class FacilityCoordinator:
         self.connected = False
         #: Called with a camera's id when one was added while the facility runs.
         self.camera_added: list[Callable[[str], None]] = []
+        #: Called with what happened to protected footage.
+        self.holds_changed: list[Callable[[HoldEvent], None]] = []
         self._cameras: dict[str, CameraState] = {}
         self._listeners: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
         self._sync_lock = asyncio.Lock()
@@ -174,6 +180,12 @@ class FacilityCoordinator:
         if self.facility != state:
             self.facility = state
             self.async_tell(None)
+
+    @callback
+    def async_take_holds(self, event: HoldEvent) -> None:
+        """The engine tells what happened to protected footage."""
+        for listener in tuple(self.holds_changed):
+            listener(event)
 
     @callback
     def async_drop_camera(self, camera_id: str) -> None:

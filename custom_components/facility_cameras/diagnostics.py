@@ -7,13 +7,14 @@ from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 from yarl import URL
 
-from .const import CONF_ARCHIVE_ID
+from .const import CONF_ARCHIVE_ID, CONF_SECOND_COPY_ID
 from .coordinator import FacilityConfigEntry
 from .engine.rtsp.login_in_path import masked
 
 _REDACT = {
     CONF_ARCHIVE_ID,
     CONF_PASSWORD,
+    CONF_SECOND_COPY_ID,
     CONF_USERNAME,
     "host",
     "mac",

@@ -24,10 +24,13 @@ from .engine.api import (
     FacilityConfig,
     FacilityState,
     Gaps,
+    HoldState,
     JobState,
     Nearest,
     ProbeRequest,
     ProbeResult,
+    ProtectRequest,
+    ReleaseRequest,
     RestreamRequest,
     Segment,
     Size,
@@ -39,6 +42,8 @@ _LINE_BYTES = 8 << 20
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 #: The engine gives a probe 15 s.
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=20)
+#: The engine gives its archive 10 s.
+_HOLD_TIMEOUT = aiohttp.ClientTimeout(total=15)
 #: The engine tells figures every 10 s; three of them missing means that it hangs.
 SILENCE_S = 30.0
 
@@ -111,6 +116,24 @@ class EngineClient:
         """The facilities the engine has, whether we told it now or before."""
         answer = await self._json("GET", "/v1/facilities")
         return cast("list[FacilityState]", answer["facilities"])
+
+    async def holds(self, facility_id: str) -> list[HoldState]:
+        """What is protected, newest first. Raises `EngineError`: 404 for a facility it does not know, 503 where the
+        archive is away.
+        """
+        answer = await self._json("GET", f"/v1/facilities/{facility_id}/holds")
+        return cast("list[HoldState]", answer["holds"])
+
+    async def protect(self, facility_id: str, request: ProtectRequest) -> list[HoldState]:
+        """Have footage kept until it is released. Raises `EngineError`: 400 with a sentence, 404, 503."""
+        answer = await self._json("POST", f"/v1/facilities/{facility_id}/holds", body=request, timeout=_HOLD_TIMEOUT)
+        return cast("list[HoldState]", answer["holds"])
+
+    async def release(self, facility_id: str, request: ReleaseRequest) -> list[HoldState]:
+        """Have footage kept no longer; returns the holds that ended by it. Raises as `protect`."""
+        path = f"/v1/facilities/{facility_id}/holds/release"
+        answer = await self._json("POST", path, body=request, timeout=_HOLD_TIMEOUT)
+        return cast("list[HoldState]", answer["holds"])
 
     async def cameras(self) -> list[CameraState]:
         """Every camera of every facility."""
@@ -251,7 +274,14 @@ class EngineClient:
         method: str,
         path: str,
         *,
-        body: ClipRequest | ExportRequest | FacilityConfig | ProbeRequest | RestreamRequest | None = None,
+        body: ClipRequest
+        | ExportRequest
+        | FacilityConfig
+        | ProbeRequest
+        | ProtectRequest
+        | ReleaseRequest
+        | RestreamRequest
+        | None = None,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
         **query: int,
     ) -> dict[str, Any]:

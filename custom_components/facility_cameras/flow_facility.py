@@ -1,6 +1,7 @@
 """The forms of a facility: its name and passwords, and where its footage lies."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -27,10 +28,12 @@ from .const import (
     CONF_LEAST_DAYS,
     CONF_PLANNED_CAMERAS,
     CONF_QUOTA_GB,
+    CONF_SECOND_COPY,
     DEFAULT_DAYS_TO_KEEP,
     DEFAULT_PLANNED_CAMERAS,
 )
-from .volumes import Judgement, Refusal, Volume, find_volumes, judge, within
+from .engine.api import COPY_MARKER
+from .volumes import Judgement, Refusal, Volume, apart, find_volumes, judge, judge_copy, within
 
 PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
 USERNAME = TextSelector(TextSelectorConfig(autocomplete="off"))
@@ -51,22 +54,31 @@ def facility_schema() -> vol.Schema:
     )
 
 
-def footage_schema(hass: HomeAssistant, volumes: list[Volume], cameras: int) -> vol.Schema:
-    """The folder, chosen from the volumes found or typed, and days to keep."""
-    options = [SelectOptionDict(value=volume.folder, label=_label(hass, volume, cameras)) for volume in volumes]
-    folder = SelectSelector(SelectSelectorConfig(options=options, custom_value=True, mode=SelectSelectorMode.DROPDOWN))
+def footage_schema(hass: HomeAssistant, volumes: list[Volume], cameras: int, *, second: bool) -> vol.Schema:
+    """The folder, chosen from the volumes found or typed, and how long footage is kept; a second folder, if that is
+    asked for.
+    """
+    folder = _folder(hass, volumes, cameras, "")
     quota = NumberSelector(
         NumberSelectorConfig(min=1, max=1_000_000, step=1, mode=NumberSelectorMode.BOX, unit_of_measurement="GB")
     )
     required = vol.Required(CONF_ARCHIVE, default=volumes[0].folder) if volumes else vol.Required(CONF_ARCHIVE)
-    return vol.Schema(
-        {
-            required: folder,
-            vol.Required(CONF_DAYS_TO_KEEP, default=DEFAULT_DAYS_TO_KEEP): days_selector(hass),
-            vol.Optional(CONF_LEAST_DAYS): days_selector(hass),
-            vol.Optional(CONF_QUOTA_GB): quota,
-        }
-    )
+    schema: dict[vol.Marker, Any] = {
+        required: folder,
+        vol.Required(CONF_DAYS_TO_KEEP, default=DEFAULT_DAYS_TO_KEEP): days_selector(hass),
+        vol.Optional(CONF_LEAST_DAYS): days_selector(hass),
+        vol.Optional(CONF_QUOTA_GB): quota,
+    }
+    if second:
+        schema[vol.Optional(CONF_SECOND_COPY)] = _folder(hass, volumes, cameras, "_protected")
+    return vol.Schema(schema)
+
+
+def _folder(hass: HomeAssistant, volumes: list[Volume], cameras: int, ending: str) -> SelectSelector:
+    """A folder on one of the volumes, or another."""
+    offered = [replace(volume, folder=f"{volume.folder}{ending}") for volume in volumes]
+    options = [SelectOptionDict(value=volume.folder, label=_label(hass, volume, cameras)) for volume in offered]
+    return SelectSelector(SelectSelectorConfig(options=options, custom_value=True, mode=SelectSelectorMode.DROPDOWN))
 
 
 def days_selector(hass: HomeAssistant) -> NumberSelector:
@@ -118,8 +130,25 @@ async def async_volumes(hass: HomeAssistant) -> list[Volume]:
 
 async def async_judge(hass: HomeAssistant, folder: str) -> Judgement:
     """What is to be said of a folder."""
+    return await _async_judged(lambda: judge(folder, hass.config.config_dir))
+
+
+async def async_judge_copy(hass: HomeAssistant, folder: str, archives: Sequence[str]) -> Judgement:
+    """What is to be said of a folder for second copies; the first of `archives` is its own."""
+    return await _async_judged(lambda: judge_copy(folder, archives, hass.config.config_dir))
+
+
+async def async_apart_from_copies(folder: str, copies: Sequence[str]) -> bool:
+    """Whether footage would not lie among second copies."""
     try:
-        return await within(lambda: judge(folder.strip(), hass.config.config_dir))
+        return await within(lambda: apart(folder, copies, COPY_MARKER))
+    except OSError, TimeoutError:
+        return True  # judged as well, and there it is told
+
+
+async def _async_judged(work: Callable[[], Judgement]) -> Judgement:
+    try:
+        return await within(work)
     except TimeoutError:
         return Judgement(Refusal.NO_ANSWER)
     except OSError:

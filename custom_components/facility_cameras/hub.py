@@ -260,6 +260,8 @@ class Hub:
                 coordinator.async_drop_camera(event["id"])
         elif event["event"] == "export" and self.on_export is not None:
             self.on_export(event["export"])
+        elif event["event"] == "hold" and (found := self.coordinators.get(event["facility"])):
+            found.async_take_holds(event)
 
     def _take_cameras(self, cameras: list[CameraState]) -> None:
         for facility_id, coordinator in tuple(self.coordinators.items()):

@@ -5,9 +5,9 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from . import footage_issues
-from .const import DOMAIN
+from .const import CONF_SECOND_COPY, DOMAIN
 from .coordinator import FacilityCoordinator, cameras_of
-from .engine.api import Cause, Status, VolumeState
+from .engine.api import Cause, CopyCause, Status, VolumeState
 
 #: What is told of the folder where footage lies, and how grave it is.
 _VOLUME_ISSUES = {
@@ -29,6 +29,7 @@ def async_watch(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBA
             return
         _update_volume(hass, coordinator)
         footage_issues.async_update(hass, coordinator)
+        _update_second_copy(hass, coordinator)
         for camera_id in cameras_of(coordinator.entry):
             _update_password(hass, coordinator, camera_id)
 
@@ -41,6 +42,7 @@ def async_clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """The facility is gone, and so is what was wrong with it."""
     _delete(hass, _volume_issue(entry.entry_id))
     footage_issues.async_clear(hass, entry)
+    _delete(hass, _copy_issue(entry.entry_id))
     for camera_id in cameras_of(entry):
         async_clear_camera(hass, camera_id)
 
@@ -53,6 +55,10 @@ def async_clear_camera(hass: HomeAssistant, camera_id: str) -> None:
 
 def _volume_issue(facility_id: str) -> str:
     return f"archive_{facility_id}"
+
+
+def _copy_issue(facility_id: str) -> str:
+    return f"second_copy_{facility_id}"
 
 
 def _password_issue(camera_id: str) -> str:
@@ -86,6 +92,24 @@ def _update_volume(hass: HomeAssistant, coordinator: FacilityCoordinator) -> Non
             "folder": state["archive"],
             "free": f"{state['free_bytes'] / 1e9:.1f}",
         },
+    )
+
+
+@callback
+def _update_second_copy(hass: HomeAssistant, coordinator: FacilityCoordinator) -> None:
+    entry = coordinator.entry
+    state = coordinator.facility
+    if state is None or not state["copy_problem"]:
+        _delete(hass, _copy_issue(entry.entry_id))
+        return
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _copy_issue(entry.entry_id),
+        is_fixable=False,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key=f"second_copy_{CopyCause(state['copy_problem'])}",
+        translation_placeholders={"facility": entry.title, "folder": entry.data.get(CONF_SECOND_COPY, "")},
     )
 
 

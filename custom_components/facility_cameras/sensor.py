@@ -159,6 +159,17 @@ FACILITY_SENSORS = (
         value=lambda facility: _bytes(facility.facility, lambda state: state["footage_bytes"]),
     ),
     FacilitySensorDescription(
+        key="protected_footage",
+        translation_key="protected_footage",
+        device_class=SensorDeviceClass.DATA_SIZE,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfInformation.BYTES,
+        suggested_unit_of_measurement=UnitOfInformation.GIGABYTES,
+        suggested_display_precision=1,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value=lambda facility: _bytes(facility.facility, lambda state: state["held_bytes"]),
+    ),
+    FacilitySensorDescription(
         key="free_space",
         translation_key="free_space",
         device_class=SensorDeviceClass.DATA_SIZE,

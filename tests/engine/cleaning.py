@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from custom_components.facility_cameras.engine.archive import journal
+from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.cleaner import Cleaner, Report
 from custom_components.facility_cameras.engine.archive.index import Closing, Index, Row
 from custom_components.facility_cameras.engine.archive.retention import HOUR_US, YOUNGEST_US, Rules
 from custom_components.facility_cameras.engine.clock import microseconds
 from tests.engine.archives import MINUTE_US, HandClock
+from tests.engine.living import wait_for
 
 GB = 1 << 30
 
@@ -157,3 +159,25 @@ def rules(days: int = 30, quota: int = 0, least_us: int = YOUNGEST_US) -> Rules:
 
 
 DAY_US = 24 * HOUR_US
+
+
+def swept(index: Index, root: Path, now_us: int, days: Mapping[str, int], *, full: bool = False) -> int:
+    """Delete what is past its days, and, on a disk that is full, whatever may go. Returns how many files went."""
+    clock = HandClock()
+    clock.offset += (now_us - microseconds(clock.utc())) / 1e6 - 1000
+    cleaner = Cleaner(root, clock)
+    cleaner.rules, cleaner.days = {"f1": Rules(30)}, days
+    clock.now += 1000
+    before = len(list(root.rglob("*.mp4")))
+    for _ in range(1000):
+        if not cleaner.due(clock.now):
+            return before - len(list(root.rglob("*.mp4")))
+        cleaner.space.looked(1000 * GB, 0 if full else 1000 * GB, clock.now)
+        cleaner.turn(index, {})
+    raise AssertionError("the cleaner comes to no end")
+
+
+def retained(archive: Archive, clock: HandClock) -> None:
+    """A minute goes by, and the cleaner looks once more."""
+    clock.now += 61
+    wait_for(lambda: archive.cleaner.at > clock.now, 5)

@@ -12,10 +12,9 @@ from typing import cast
 import pytest
 
 from custom_components.facility_cameras.engine.archive import cleaner as cleaner_module, journal, volume
-from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.index import Index
 from tests.engine.archives import MINUTE_US, NOW_US, HandClock, archive_in, ask, begin, footage, landed, put
-from tests.engine.cleaning import DAY_US, GB, Site, site_in
+from tests.engine.cleaning import DAY_US, GB, Site, retained, site_in
 from tests.engine.living import wait_for
 
 ROOT = Path(__file__).parent.parent.parent
@@ -321,12 +320,6 @@ def test_cleaning_goes_on_while_there_is_always_something_to_write(tmp_path: Pat
         write()
         wait_for(lambda: not path.exists(), 10)
         assert len(idle) < 100_000
-
-
-def retained(archive: Archive, clock: HandClock) -> None:
-    """A minute goes by, and the cleaner looks once more."""
-    clock.now += 61
-    wait_for(lambda: archive.cleaner.at > clock.now, 5)
 
 
 @pytest.mark.parametrize("step", [3600, 365 * 86_400])

@@ -117,6 +117,7 @@ async def test_a_job_ends_with_the_request_that_asked(tmp_path: Path) -> None:
     await server.start(tmp_path / "s")
     camera: CameraConfig = {
         "id": "c", "name": "c", "url": "rtsp://127.0.0.1:9/", "username": "", "password": "", "audio": False, "record": False,
+        "days_to_keep": 0,
     }  # fmt: skip
     go_on = threading.Event()
     try:
@@ -127,6 +128,8 @@ async def test_a_job_ends_with_the_request_that_asked(tmp_path: Path) -> None:
                 "archive": str(tmp_path),
                 "archive_id": "x",
                 "days_to_keep": 1,
+                "quota_bytes": 0,
+                "least_days": 0,
                 "cameras": [camera],
             }
         )

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from custom_components.facility_cameras.engine.archive import retention
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.index import Index
 from custom_components.facility_cameras.engine.archive.repair import read_fragments
@@ -19,6 +18,7 @@ from custom_components.facility_cameras.engine.export.exports import Export, in_
 from custom_components.facility_cameras.engine.export.plan import ExportError, release
 from custom_components.facility_cameras.engine.lane import JobCancelledError
 from tests.engine.archives import DAY_US, NOW_US, archive_in
+from tests.engine.cleaning import swept
 from tests.engine.exporting import (
     SECOND,
     SEI,
@@ -266,23 +266,26 @@ def test_footage_of_another_facility_is_refused(archive: Archive, folder: Path) 
 def test_retention_waits_for_an_export(archive: Archive, folder: Path) -> None:
     sources = [record(archive, start_us=NOW_US + minute * 60 * SECOND) for minute in range(3)]
     index, later = index_of(archive), NOW_US + 100 * DAY_US
-    index.keep_days({"c1": 1})
+
+    def gone(*, full: bool = False) -> int:
+        return swept(index, archive.root, later, {"c1": 1}, full=full)
+
     work = work_of(request(folder))
     assert not work.step(archive, Counted(), seconds=-1)
     assert release(archive, ["e1"])
-    assert retention.delete_by_days(index, archive.root, later) == 0
+    assert gone() == 0
     # What was copied in the turn before may go, oldest first as ever; the rest waits.
     assert not work.step(archive, Counted(), seconds=-1)
-    assert retention.delete_by_days(index, archive.root, later) == 1
-    assert retention.delete_by_days(index, archive.root, later) == 0
-    assert retention.delete_for_space(index, archive.root, 1, later) == 0
+    assert gone() == 1
+    assert gone() == 0
+    assert gone(full=True) == 0
     assert [source.exists() for source in sources] == [False, True, True]
     assert work.step(archive, Counted())
     # No hold that people made: it is not told as one.
     found = manifest(work.path)
     assert (found["holds"], found["missed"], len(found["files"]), len(found["deletions"])) == ([], [], 3, 1)
     assert release(archive, [])
-    assert retention.delete_by_days(index, archive.root, later) == 2
+    assert gone() == 2
 
 
 def test_retention_does_not_wait_for_one_that_gets_no_further() -> None:

@@ -99,7 +99,7 @@ def test_oldest_is_found_without_reading_the_table(tmp_path: Path) -> None:
     for statement in plans:
         plan = " ".join(row[3] for row in index._connection.execute(f"EXPLAIN QUERY PLAN {statement}"))
         assert "SCAN" not in plan, plan
-        assert "TEMP B-TREE" not in plan, plan
+        assert "TEMP B-TREE FOR ORDER BY" not in plan, plan
     index.close()
 
 

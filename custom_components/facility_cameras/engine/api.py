@@ -7,6 +7,10 @@ Home Assistant's config entries (facility) and config subentries (camera). docs/
 from enum import StrEnum
 from typing import Literal, NotRequired, TypedDict
 
+#: The marker in a second folder for protected footage; an archive has one of another name.
+COPY_MARKER = ".facility_cameras_copy.json"
+#: What one hold may span, and how long its texts may be.
+LONGEST_HOLD_DAYS, REASON_SIGNS, WHO_SIGNS = 400, 500, 100
 #: A hub attaches only to an engine that speaks the same version.
 API_VERSION = 1
 
@@ -74,7 +78,8 @@ class CameraConfig(TypedDict):
 class FacilityConfig(TypedDict):
     """One facility with all its cameras. `archive` is the footage folder the technician chose (absolute);
     `archive_id` the id in that folder's marker file: where it does not match, nothing is written. `quota_bytes` 0 is no
-    quota; footage younger than `least_days` (0: an hour) is never deleted for space.
+    quota; footage younger than `least_days` (0: an hour) is never deleted for space. `second_copy` is an absolute folder
+    for a second copy of protected footage ("": none), `second_copy_id` the id in its marker.
     """
 
     id: str
@@ -84,12 +89,14 @@ class FacilityConfig(TypedDict):
     days_to_keep: int
     quota_bytes: int
     least_days: int
+    second_copy: NotRequired[str]
+    second_copy_id: NotRequired[str]
     cameras: list[CameraConfig]
 
 
 #: What a hub, or a list that an earlier engine saved, may leave out.
-CAMERA_DEFAULTS: dict[str, int] = {"days_to_keep": 0}
-FACILITY_DEFAULTS: dict[str, int] = {"quota_bytes": 0, "least_days": 0}
+CAMERA_DEFAULTS: dict[str, int | str] = {"days_to_keep": 0}
+FACILITY_DEFAULTS: dict[str, int | str] = {"quota_bytes": 0, "least_days": 0, "second_copy": "", "second_copy_id": ""}
 
 
 class Format(TypedDict):
@@ -160,10 +167,82 @@ class Cleaning(TypedDict):
     over_quota: bool
 
 
+class CopyState(StrEnum):
+    """Whether protected footage lies in the second folder too."""
+
+    NONE = "none"  # no second folder is named
+    WAITING = "waiting"  # not yet, or not all of it
+    COPIED = "copied"  # all of it, verified
+    FAILED = "failed"  # tried again by itself; `copy_cause` tells why
+
+
+class CopyCause(StrEnum):
+    """Why protected footage is not copied."""
+
+    MISSING = "missing"  # the second folder is not there, or not the one that was marked
+    FULL = "full"
+    READ_ONLY = "read_only"
+    HUNG = "hung"  # it does not answer
+    ERROR = "error"  # writing or reading fails
+    MISMATCH = "mismatch"  # what was read back is not what was written
+    SOURCE = "source"  # a file of the archive cannot be read, or is not what was recorded
+
+
+class HoldChange(StrEnum):
+    """What happened to holds."""
+
+    PROTECTED = "protected"
+    RELEASED = "released"
+    COPIED = "copied"
+    COPY_FAILED = "copy_failed"
+
+
+class HoldState(TypedDict):
+    """Footage of one camera in [start, end) that is not deleted until it is released. `incident` is shared by what was
+    protected in one call. `files` is how many files there are of it now, `copied` how many of them lie verified in the
+    second folder; `copy` is a CopyState, `copy_cause` a CopyCause or empty.
+    """
+
+    id: str
+    incident: str
+    facility: str
+    camera: str
+    start: int
+    end: int
+    reason: str
+    who: str
+    at: int
+    released: int | None
+    released_by: str
+    files: int
+    copied: int
+    copy: str
+    copy_cause: str
+
+
+class ProtectRequest(TypedDict):
+    """POST /v1/facilities/{id}/holds."""
+
+    cameras: list[str]
+    start: int
+    end: int
+    reason: str
+    who: str
+
+
+class ReleaseRequest(TypedDict):
+    """POST /v1/facilities/{id}/holds/release: ids of holds or incidents."""
+
+    holds: list[str]
+    who: str
+
+
 class FacilityState(TypedDict):
     """Footage of one facility. Bytes; `oldest` is the start of its oldest footage. Days: `days_kept` are there, not
     counting what is protected; `days_possible` could be at the rate of the last 24 hours; `days_promised` are the most
-    that one of its cameras is to be kept, `days_short` where that will not be possible. None where not known (yet).
+    that one of its cameras is to be kept, `days_short` where that will not be possible. None where not known (yet). `held_bytes` is footage under the
+    `holds` that are not released; `copy_problem` is a CopyCause, once copying to the second folder has failed for some
+    minutes.
     """
 
     id: str
@@ -178,6 +257,9 @@ class FacilityState(TypedDict):
     days_promised: int
     days_short: bool
     cleaning: Cleaning
+    holds: int
+    held_bytes: int
+    copy_problem: str
 
 
 class EngineInfo(TypedDict):
@@ -223,7 +305,16 @@ class RemovedEvent(TypedDict):
     id: str
 
 
-type Event = SnapshotEvent | CameraEvent | FiguresEvent | RemovedEvent | ExportEvent
+class HoldEvent(TypedDict):
+    """Holds of one facility and incident were made or released, or their copy came to an end or fails."""
+
+    event: Literal["hold"]
+    change: str
+    facility: str
+    holds: list[HoldState]
+
+
+type Event = SnapshotEvent | CameraEvent | FiguresEvent | RemovedEvent | ExportEvent | HoldEvent
 
 
 class Span(TypedDict):

@@ -4,7 +4,7 @@ Only the engine's own user and root are answered (SO_PEERCRED). Every body is bo
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 import os
 from pathlib import Path
 import socket
@@ -14,7 +14,7 @@ from typing import cast
 from aiohttp import web
 import orjson
 
-from . import footage
+from . import footage, server_holds
 from .api import (
     API_VERSION,
     CAMERA_DEFAULTS,
@@ -46,6 +46,8 @@ _FACILITY = {
     "days_to_keep": int,
     "quota_bytes": int,
     "least_days": int,
+    "second_copy": str,
+    "second_copy_id": str,
     "cameras": list,
 }
 _CAMERA = {
@@ -72,7 +74,9 @@ def _error(status: int, sentence: str) -> web.Response:
     return _json({"error": sentence}, status)
 
 
-def _checked(content: object, wanted: dict[str, type], defaults: dict[str, int] | None = None) -> dict[str, object]:
+def _checked(
+    content: object, wanted: dict[str, type], defaults: Mapping[str, int | str] | None = None
+) -> dict[str, object]:
     """`content` if it is an object with these fields; those with a default may be missing. Raises ValueError."""
     if not isinstance(content, dict):
         raise ValueError("an object is wanted")  # noqa: TRY004  (a bad body is a bad value)
@@ -143,6 +147,7 @@ class Server:
         self.events = Events(clock.monotonic)
         self._runner: web.AppRunner | None = None
         supervisor.on_changed = self._on_changed
+        supervisor.protection.on_change = self.events.tell
         supervisor.on_removed = lambda camera: self.events.tell({"event": "removed", "id": camera})
 
     async def start(self, path: Path) -> None:
@@ -170,6 +175,7 @@ class Server:
                 web.post("/v1/probe", self._probe),
                 web.post("/v1/flush", self._flush),
                 web.post("/v1/leave", self._post_leave),
+                *server_holds.routes(self._supervisor.protection),
             ]
         )
         app.add_routes(self._routes)
@@ -258,6 +264,7 @@ class Server:
             _check_days(facility, cameras)
             if not Path(cast("str", facility["archive"])).is_absolute():
                 raise ValueError("archive is an absolute path")
+            _check_second_copy(cast("FacilityConfig", facility))
             await self._supervisor.put_facility(cast("FacilityConfig", facility))
         except ValueError as error:
             return _error(400, f"facility not understood: {error}")
@@ -373,6 +380,15 @@ class Server:
         answer = await self._flush(request)
         self._leave()
         return answer
+
+
+def _check_second_copy(facility: FacilityConfig) -> None:
+    """Raise ValueError where a copy would become footage of the archive, or footage a copy."""
+    if not (folder := facility.get("second_copy")):
+        return
+    archive, copies = (Path(os.path.normpath(one)) for one in (facility["archive"], folder))
+    if not copies.is_absolute() or copies.is_relative_to(archive) or archive.is_relative_to(copies):
+        raise ValueError("second_copy is an absolute path apart from the archive's")
 
 
 def _number(request: web.Request, name: str, least: int, most: int) -> int | None:

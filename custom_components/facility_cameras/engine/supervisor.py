@@ -27,6 +27,7 @@ from .clock import Clock, microseconds
 from .feed import Feed
 from .folder_name import folder_name
 from .logins import Logins
+from .protection import Protection
 from .recorder import Recorder
 from .rtsp.url import parse_url
 from .ticker import Ticker
@@ -57,6 +58,7 @@ class Supervisor:
         self._cameras: dict[str, Camera] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self.protection = Protection(clock)
         #: Called with the state of a camera that changed, and with the id of one that is gone.
         self.on_changed: Callable[[CameraState], None] = lambda _state: None
         self.on_removed: Callable[[str], None] = lambda _camera: None
@@ -89,6 +91,7 @@ class Supervisor:
             for camera in tuple(self._cameras.values()):
                 # Each as a call of its own: one that fails holds up none of the others, nor this.
                 loop.call_soon(camera.check)
+            loop.call_soon(self.protection.check)
             if self._save_wanted.is_set():
                 await self._save_later()
             await asyncio.sleep(1.0)
@@ -126,7 +129,10 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), *self._ending, return_exceptions=True)
         self._ticker.close()
-        await asyncio.gather(*(asyncio.to_thread(archive.close) for archive in self._archives.values()))
+        # Archives first: a second folder that does not answer is left behind.
+        await asyncio.gather(
+            *(asyncio.to_thread(archive.close) for archive in self._archives.values()), self.protection.close()
+        )
 
     async def flush(self) -> None:
         """Write and sync everything received."""
@@ -198,6 +204,9 @@ class Supervisor:
             if not facilities:
                 del self._archives[key]
                 self._end(asyncio.get_running_loop().create_task(_close_behind(archive, tuple(self._ending))))
+        known = {one["id"]: (one, self._archives[_archive_key(one)]) for one in self._facilities.values()}
+        for copier in self.protection.renew(known):
+            self._end(asyncio.get_running_loop().create_task(asyncio.to_thread(copier.close)))
 
     def _add(self, config: CameraConfig, facility: FacilityConfig, archive: Archive) -> None:
         before = self._tasks.get(config["id"])
@@ -303,6 +312,7 @@ class Supervisor:
         outlook = archive.cleaner.outlook.get(facility["id"]) if archive is not None else None
         first_us = archive.cleaner.oldest.get(facility["id"]) if archive is not None else None
         now_us = microseconds(self._clock.utc())
+        number, held, problem = self.protection.figures(facility["id"])
         return {
             "id": facility["id"],
             "archive": facility["archive"],
@@ -328,6 +338,9 @@ class Supervisor:
                 "young_since": report.young_since_us,
                 "over_quota": facility["id"] in report.over_quota,
             },
+            "holds": number,
+            "held_bytes": held,
+            "copy_problem": problem,
         }
 
 

@@ -6,9 +6,11 @@ again by themselves once it is back (promise I4). One engine holds the archive (
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future
 import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
+import errno
 import fcntl
 import functools
 import logging
@@ -21,7 +23,7 @@ import time
 
 from ..api import VolumeState
 from ..clock import Clock, microseconds
-from . import journal, opening
+from . import holds, journal, opening
 from .behind import Behind
 from .beside import Beside
 from .cleaner import Cleaner
@@ -158,6 +160,26 @@ class Archive:
                 return
             self._queued += size
         self._queue.put((recording, size, job))
+
+    def ask[T](self, job: Callable[[Index], T]) -> Future[T]:
+        """Have the writer thread do something with the index, after all that is queued. What it raises (OSError, also
+        where the archive is away, sqlite3.Error, ValueError) is the future's; one that is cancelled in time is not done.
+        """
+        answer: Future[T] = Future()
+
+        def ask() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return
+            self._look()
+            try:
+                if self._index is None:
+                    raise OSError(errno.ENODEV, "the archive is away")
+                answer.set_result(job(self._index))
+            except (OSError, sqlite3.Error, ValueError) as error:
+                answer.set_exception(error)
+
+        self.submit(None, 0, ask)
+        return answer
 
     # Writer thread ------------------------------------------------------------------------------------------------
 
@@ -300,6 +322,9 @@ class Archive:
             self._tell_once("archive %s: index cannot be opened: %s", self.root, error)
             return replace(found, state=VolumeState.ERROR)
         self._lock_fd = lock
+        with contextlib.suppress(OSError, sqlite3.Error):
+            # Where it fails nothing is deleted until it does not any more: see `_retain`.
+            holds.take_from_journal(index, self.root)
         self._index = index
         # A fault of the cleaner's is told by itself.
         with contextlib.suppress(sqlite3.Error):

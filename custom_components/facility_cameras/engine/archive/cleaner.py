@@ -21,7 +21,7 @@ import sqlite3
 from typing import Any
 
 from ..clock import Clock, microseconds
-from . import retention, stuck
+from . import holds, retention, stuck
 from .beside import Running, Start, at_once
 from .index import Index
 from .lot import Deleted, Lot, entries as lot_entries, finish
@@ -207,6 +207,8 @@ class Cleaner:
         if not index.surveyed:
             # A file that is not known yet may be older than all that are: nothing goes before it.
             return False
+        # Before anything is deleted: the journal may know of holds that the index lost.
+        holds.take_from_journal(index, self.root)
         held = retention.held(index)
         if self._summing_us is None:
             kept = retention.cameras(index, self.days, self.rules)

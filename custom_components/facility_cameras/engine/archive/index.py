@@ -57,10 +57,10 @@ class Closing:
 
 
 #: Relative to the archive.
-_PATH = "CASE WHEN path LIKE '/%' THEN substr(path, 2) ELSE camera.folder || '/' || path END"
+PATH = "CASE WHEN path LIKE '/%' THEN substr(path, 2) ELSE camera.folder || '/' || path END"
 _COLUMNS = (
     "segment.id, camera.uid, run.uid, format, format.codec, length(format.init), start_us, end_us, segment.bytes, "
-    f"state, {_PATH}, fragments"
+    f"state, {PATH}, fragments"
 )
 _FROM = (
     "FROM segment JOIN camera ON camera.id = segment.camera JOIN run ON run.id = segment.run "
@@ -261,7 +261,7 @@ class Index:
         first.
         """
         return self.query(
-            f"SELECT {_PATH}, start_us, end_us, segment.bytes, state, sha256 IS NULL AND state > 0 FROM segment "
+            f"SELECT {PATH}, start_us, end_us, segment.bytes, state, sha256 IS NULL AND state > 0 FROM segment "
             "JOIN camera ON camera.id = segment.camera WHERE uid = ? ORDER BY start_us",
             camera,
         )

@@ -9,7 +9,7 @@ import itertools
 from pathlib import Path
 import sqlite3
 
-from . import deletions, journal
+from . import deletions, holds, journal
 from .index import Index
 
 #: So many entries in one transaction: everybody else waits for it.
@@ -33,24 +33,8 @@ def _take(connection: sqlite3.Connection, entry: _Entry) -> None:
             connection.execute(
                 "INSERT OR IGNORE INTO camera (uid, facility, folder) VALUES (?, ?, ?)", (camera, facility, folder)
             )
-        case {
-            "what": "hold",
-            "hold": str(hold),
-            "camera": str(camera),
-            "start": int(start),
-            "end": int(end),
-            "at": int(at),
-        }:
-            connection.execute(
-                "INSERT OR IGNORE INTO hold (uid, camera, start_us, end_us, reason, who, at_us) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (hold, camera, start, end, _text(entry, "reason"), _text(entry, "who"), at),
-            )
-        case {"what": "release", "hold": str(hold), "at": int(at)}:
-            connection.execute(
-                "UPDATE hold SET released_us = ?, released_by = ? WHERE uid = ? AND released_us IS NULL",
-                (at, _text(entry, "who"), hold),
-            )
+        case {"what": "hold" | "release"}:
+            holds.take(connection, entry)
         case {"what": "duty", "camera": str(camera), "start": int(start), "end": int(end), "kind": str(kind)}:
             _take_duty(connection, camera, start, end, kind, _text(entry, "reason"))
         case {"what": "delete"}:

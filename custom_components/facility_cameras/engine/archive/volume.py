@@ -58,10 +58,10 @@ def state_of(error: OSError) -> VolumeState:
     return _STATES.get(error.errno or 0, VolumeState.ERROR)
 
 
-def look(root: Path, archive_id: str) -> Volume:
+def look(root: Path, archive_id: str, marker_name: str = MARKER) -> Volume:
     """Look at the folder `root`, which is ours if its marker holds `archive_id`."""
     try:
-        with (root / MARKER).open("rb") as file:
+        with (root / marker_name).open("rb") as file:
             marker = json.loads(file.read(4096))
         found = os.statvfs(root)
     except OSError as error:
