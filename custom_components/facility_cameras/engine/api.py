@@ -58,8 +58,39 @@ class Problem(TypedDict):
     placeholders: dict[str, str]
 
 
+class Duty(StrEnum):
+    """What a camera's recording is about, from some time to some time (archive/duty.py)."""
+
+    RECORD = "record"  # to be recorded, and running
+    OFF = "off"  # switched off: never a gap
+    IDLE = "idle"  # its schedule or entity says no: never a gap
+    OFFLINE = "offline"  # to be recorded; the camera gives nothing
+    VOLUME = "volume"  # to be recorded; the disk is full, lost, read-only or failed
+    OVERLOAD = "overload"  # to be recorded; the disk was too slow
+    DOWN = "down"  # was to be recorded when the engine ended: it did not run
+    CLOCK = "clock"  # our clock was set forward: time that never was
+
+
+class GapReason(StrEnum):
+    """Why there is no footage of a time that was to be recorded. Each has words in both languages."""
+
+    OFFLINE = "offline"
+    STARTING = "starting"
+    INTERRUPTED = "interrupted"
+    DOWN = "down"
+    VOLUME = "volume"
+    OVERLOAD = "overload"
+    DELETED = "deleted"
+    LOST = "lost"
+
+
 class CameraConfig(TypedDict):
-    """One camera as the hub wants it. `url` holds no credentials."""
+    """One camera as the hub wants it. `url` holds no credentials.
+
+    `record` is the switch and has the last word. `wanted` is what a schedule or entity says now (True where always is
+    meant; None: not known, what was last known holds). By an entity, footage begins `before_s` seconds before it became
+    wanted and goes on for `after_s`.
+    """
 
     id: str
     name: str
@@ -68,11 +99,15 @@ class CameraConfig(TypedDict):
     password: str
     audio: bool
     record: bool
+    wanted: bool | None
+    before_s: float
+    after_s: float
 
 
 class FacilityConfig(TypedDict):
     """One facility with all its cameras. `archive` is the footage folder the technician chose (absolute);
-    `archive_id` the id in that folder's marker file: where it does not match, nothing is written.
+    `archive_id` the id in that folder's marker file: where it does not match, nothing is written. `zone` (IANA) is
+    where its days begin.
     """
 
     id: str
@@ -80,7 +115,13 @@ class FacilityConfig(TypedDict):
     archive: str
     archive_id: str
     days_to_keep: int
+    zone: str
     cameras: list[CameraConfig]
+
+
+#: What a hub, or a list that an earlier engine saved, may leave out.
+CAMERA_DEFAULTS: dict[str, object] = {"wanted": True, "before_s": 0.0, "after_s": 0.0}
+FACILITY_DEFAULTS: dict[str, object] = {"zone": "UTC"}
 
 
 class Format(TypedDict):
@@ -95,7 +136,8 @@ class Format(TypedDict):
 
 class CameraState(TypedDict):
     """What is known of one camera. `since` is when `status` began; `recording` is true while fragments land on disk;
-    `recorded_s` counts seconds of footage since the engine started; `first_picture_s` is the time from the newest
+    `recording_wanted` is what the switch and, where there is one, the schedule or entity say, `duty` a `Duty`: what its
+    recording is about now; `recorded_s` counts seconds of footage since the engine started; `first_picture_s` is the time from the newest
     connection attempt to its first keyframe; `reconnects` counts sessions after the first.
     """
 
@@ -106,6 +148,7 @@ class CameraState(TypedDict):
     problem: Problem
     recording: bool
     recording_wanted: bool
+    duty: str
     format: Format | None
     recorded_s: float
     first_picture_s: float | None
@@ -204,6 +247,48 @@ class Segment(TypedDict):
     codec: str
     path: str
     open: bool
+
+
+class Gap(TypedDict):
+    """A time that was to be recorded and has no footage. `reason` is a `GapReason`; `cause` tells more of `offline` (a
+    `Cause`), `volume` (a `VolumeState`) and `deleted` (`days`, `space`, `quota`), and is empty otherwise.
+    """
+
+    start: int
+    end: int
+    reason: str
+    cause: str
+
+
+class Gaps(TypedDict):
+    """GET /v1/cameras/{id}/gaps: oldest first. Totals in seconds; `until` is how far it is known by now; `more`: there
+    are other gaps after these.
+    """
+
+    gaps: list[Gap]
+    wanted_s: float
+    footage_s: float
+    until: int
+    more: bool
+
+
+class CameraCompleteness(TypedDict):
+    """Of one camera, seconds that were to be recorded and seconds of these that are on disk: today, and today with the
+    six days before it (days of the facility's zone). `last_gap` is the newest of the seven days.
+    """
+
+    id: str
+    today_wanted_s: float
+    today_footage_s: float
+    week_wanted_s: float
+    week_footage_s: float
+    last_gap: Gap | None
+
+
+class WantedRequest(TypedDict):
+    """PUT /v1/cameras/{id}/wanted."""
+
+    wanted: bool
 
 
 class ProbeRequest(TypedDict):

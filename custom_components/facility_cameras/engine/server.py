@@ -14,8 +14,17 @@ from typing import cast
 from aiohttp import web
 import orjson
 
-from . import footage
-from .api import API_VERSION, CameraState, EngineInfo, Event, FacilityConfig, ProbeRequest
+from . import footage, server_duty
+from .api import (
+    API_VERSION,
+    CAMERA_DEFAULTS,
+    FACILITY_DEFAULTS,
+    CameraState,
+    EngineInfo,
+    Event,
+    FacilityConfig,
+    ProbeRequest,
+)
 from .archive.archive import Archive
 from .camera import Camera
 from .clock import Clock, microseconds
@@ -27,8 +36,28 @@ from .supervisor import Supervisor
 
 FIGURES_S = 10.0
 BODY_BYTES = 4 << 20
-_FACILITY = {"name": str, "archive": str, "archive_id": str, "days_to_keep": int, "cameras": list}
-_CAMERA = {"id": str, "name": str, "url": str, "username": str, "password": str, "audio": bool, "record": bool}
+type Kinds = dict[str, type | tuple[type, ...]]
+
+_FACILITY: Kinds = {
+    "name": str,
+    "archive": str,
+    "archive_id": str,
+    "days_to_keep": int,
+    "zone": str,
+    "cameras": list,
+}
+_CAMERA: Kinds = {
+    "id": str,
+    "name": str,
+    "url": str,
+    "username": str,
+    "password": str,
+    "audio": bool,
+    "record": bool,
+    "wanted": (bool, type(None)),
+    "before_s": (float, int),
+    "after_s": (float, int),
+}
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -41,10 +70,11 @@ def _error(status: int, sentence: str) -> web.Response:
     return _json({"error": sentence}, status)
 
 
-def _checked(content: object, wanted: dict[str, type]) -> dict[str, object]:
-    """`content` if it is an object with these fields. Raises ValueError."""
+def _checked(content: object, wanted: Kinds, defaults: dict[str, object] | None = None) -> dict[str, object]:
+    """`content` if it is an object with these fields; those with a default may be missing. Raises ValueError."""
     if not isinstance(content, dict):
         raise ValueError("an object is wanted")  # noqa: TRY004  (a bad body is a bad value)
+    content = {**(defaults or {}), **content}
     for key, kind in wanted.items():
         if not isinstance(content.get(key), kind):
             raise ValueError(f"{key} is missing or of the wrong kind")  # noqa: TRY004
@@ -120,6 +150,7 @@ class Server:
                 web.post("/v1/probe", self._probe),
                 web.post("/v1/flush", self._flush),
                 web.post("/v1/leave", self._post_leave),
+                *server_duty.routes(self._supervisor),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -200,9 +231,11 @@ class Server:
     async def _put_facility(self, request: web.Request) -> web.Response:
         try:
             body = orjson.loads(await request.read())
-            facility = _checked(body, _FACILITY)
+            facility = _checked(body, _FACILITY, FACILITY_DEFAULTS)
             facility["id"] = request.match_info["facility"]
-            facility["cameras"] = [_checked(camera, _CAMERA) for camera in cast("list[object]", facility["cameras"])]
+            cameras = [_checked(one, _CAMERA, CAMERA_DEFAULTS) for one in cast("list[object]", facility["cameras"])]
+            facility["cameras"] = cameras
+            server_duty.check(cameras)
             if cast("int", facility["days_to_keep"]) < 1:
                 raise ValueError("days_to_keep is at least 1")
             if not Path(cast("str", facility["archive"])).is_absolute():

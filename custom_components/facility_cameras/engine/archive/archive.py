@@ -21,6 +21,7 @@ import time
 from ..api import VolumeState
 from ..clock import Clock, microseconds
 from . import retention
+from .duty import Duties
 from .index import Index, Row
 from .recording import Recording
 from .repair import close_after_crash
@@ -59,6 +60,8 @@ class Archive:
         self.clock = clock
         #: Days to keep by camera id; replaced as a whole by the supervisor.
         self.days: Mapping[str, int] = {}
+        #: What its cameras' recording was about, from when to when.
+        self.duties = Duties(self, clock)
         #: Files being written by their segment's id. A file stays here until the index says that it is closed.
         self.open_files: dict[int, SegmentFile] = {}
         #: Fragments dropped because the disk was too slow.
@@ -88,6 +91,7 @@ class Archive:
 
     def close(self) -> None:
         """Write what is queued and end. Blocks until then, 10 s at most."""
+        self.duties.close()
         self._queue.put(None)
         self._thread.join(10)
 
@@ -97,6 +101,11 @@ class Archive:
         return Volume(VolumeState.MISSING) if self._hung else self._volume
 
     @property
+    def looked(self) -> bool:
+        """Whether anything is known of the volume yet."""
+        return self._told is not None or self._hung
+
+    @property
     def index(self) -> Index | None:
         """The index, None while the volume is away or does not answer."""
         return None if self._hung else self._index
@@ -104,6 +113,11 @@ class Archive:
     @property
     def _hung(self) -> bool:
         return self.clock.monotonic() - self._alive > HUNG_S
+
+    @property
+    def has_room(self) -> bool:
+        """Whether little waits for the disk: more than what cameras send by and by may be queued."""
+        return self._queued < QUEUE_BYTES // 4
 
     def footage(self, facility: str) -> tuple[int, int | None]:
         """Bytes and oldest start (UTC microseconds) of a facility's closed footage. Blocks."""

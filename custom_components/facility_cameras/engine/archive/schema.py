@@ -23,6 +23,8 @@ CREATE TABLE duty (
 )
 """
 _DUTY_BY_TIME = "CREATE INDEX duty_by_time ON duty (camera, start_us)"
+#: What is missing of a camera's time, and why.
+_DELETION_BY_TIME = "CREATE INDEX deletion_by_time ON deletion (camera, start_us)"
 _META = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
 TABLES = (
@@ -48,6 +50,7 @@ CREATE TABLE deletion (
     bytes INTEGER NOT NULL, reason TEXT NOT NULL, at_us INTEGER NOT NULL
 )
 """,
+    _DELETION_BY_TIME,
     _HOLD,
     _DUTY,
     _DUTY_BY_TIME,
@@ -55,7 +58,7 @@ CREATE TABLE deletion (
 )
 
 #: What turns an index of this schema into one of the next.
-MIGRATIONS: dict[int, tuple[str, ...]] = {2: (_HOLD, _DUTY, _DUTY_BY_TIME, _META)}
+MIGRATIONS: dict[int, tuple[str, ...]] = {2: (_DELETION_BY_TIME, _HOLD, _DUTY, _DUTY_BY_TIME, _META)}
 
 
 class UnusableIndexError(sqlite3.DatabaseError):
