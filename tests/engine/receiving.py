@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import av
 import numpy as np
@@ -45,6 +45,9 @@ def config(camera: CameraSpec, url: str, *, audio: bool = False) -> CameraConfig
         "password": camera.password if camera.schemes else "",
         "audio": audio,
         "record": True,
+        "wanted": True,
+        "before_s": 0.0,
+        "after_s": 0.0,
     }
 
 
@@ -71,6 +74,15 @@ class Judged:
     def seconds(self) -> float:
         """What the index says."""
         return sum(segment["end"] - segment["start"] for segment in self.segments) / 1e6
+
+
+class CameraChanges(TypedDict, total=False):
+    """What may change of how a camera is recorded."""
+
+    record: bool
+    wanted: bool | None
+    before_s: float
+    after_s: float
 
 
 class SteppingClock(SystemClock):
@@ -148,6 +160,11 @@ class Rig:
         self._configs[name] = wanted
         await self.put()
 
+    async def change(self, name: str, changes: CameraChanges) -> None:
+        """Have a camera recorded in another way."""
+        self._configs[name].update(changes)
+        await self.put()
+
     async def put(self) -> None:
         """Tell the supervisor."""
         await self.supervisor.put_facility(
@@ -157,6 +174,7 @@ class Rig:
                 "archive": str(self.archive),
                 "archive_id": "ours",
                 "days_to_keep": 15,
+                "zone": "Asia/Ho_Chi_Minh",
                 "cameras": list(self._configs.values()),
             }
         )
