@@ -13,7 +13,7 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from . import actions, blueprint_install, dashboard, issues, views, wording
+from . import actions, blueprint_install, completeness, dashboard, issues, views, when_to_record, wording
 from .const import DOMAIN, PLATFORMS
 from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
 from .entity import async_register_camera, async_register_facility
@@ -65,6 +65,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> 
         hass.config_entries.async_schedule_reload(entry.entry_id)
     entry.async_on_unload(entry.add_update_listener(present.async_updated))
     entry.async_on_unload(issues.async_watch(hass, coordinator))
+    entry.async_on_unload(when_to_record.async_watch(hass, coordinator))
+    entry.async_on_unload(completeness.async_watch(hass, coordinator))
     entry.async_on_unload(dashboard.async_show(hass, coordinator))
     return True
 
@@ -88,6 +90,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: FacilityConfigEntry) ->
     if (hub := hass.data.get(HUB)) is not None:
         for camera_id in cameras_of(entry):
             hub.outages.forget(camera_id)
+            when_to_record.async_clear_camera(hass, camera_id)
         await hub.async_forget(entry.entry_id)
 
 
@@ -111,6 +114,7 @@ class _Present:
         for camera_id in before.keys() - now.cameras.keys():
             coordinator.async_drop_camera(camera_id)
             issues.async_clear_camera(hass, camera_id)
+            when_to_record.async_clear_camera(hass, camera_id)
             coordinator.hub.outages.forget(camera_id)
         for camera_id, camera in cameras_of(entry).items():
             if camera_id not in before:

@@ -13,6 +13,7 @@ from typing import Any, cast
 import aiohttp
 
 from .engine.api import (
+    CameraCompleteness,
     CameraState,
     EngineInfo,
     Event,
@@ -23,6 +24,7 @@ from .engine.api import (
     RestreamRequest,
     Segment,
     Span,
+    WantedRequest,
 )
 
 #: A line of the event stream holds every camera of the hub: 1,000 cameras are about 0.6 MiB.
@@ -142,6 +144,15 @@ class EngineClient:
         """One file of a camera's footage."""
         return cast("Segment", await self._json("GET", f"/v1/cameras/{camera_id}/segments/{segment_id}"))
 
+    async def completeness(self, facility_id: str) -> list[CameraCompleteness]:
+        """How complete the recording of a facility's cameras is; nothing while its footage cannot be reached."""
+        answer = await self._json("GET", f"/v1/facilities/{facility_id}/completeness")
+        return cast("list[CameraCompleteness]", answer["cameras"])
+
+    async def put_wanted(self, camera_id: str, *, wanted: bool) -> None:
+        """Whether a camera is to be recorded, as its schedule or entity says now."""
+        await self._json("PUT", f"/v1/cameras/{camera_id}/wanted", body={"wanted": wanted})
+
     async def playlist(self, camera_id: str, start: int, end: int) -> bytes:
         """An HLS media playlist of the footage between two times, with relative URIs."""
         return await self._bytes(f"/v1/cameras/{camera_id}/playlist", start=start, end=end)
@@ -168,7 +179,7 @@ class EngineClient:
         method: str,
         path: str,
         *,
-        body: FacilityConfig | ProbeRequest | RestreamRequest | None = None,
+        body: FacilityConfig | ProbeRequest | RestreamRequest | WantedRequest | None = None,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
         **query: int,
     ) -> dict[str, Any]:

@@ -18,6 +18,13 @@ from homeassistant.util import dt as dt_util
 from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
 from .engine.api import CameraState, FacilityState, Status
 from .entity import CameraOwnedEntity, FacilityEntity, async_add_for_cameras
+from .recording_sensors import (
+    COMPLETENESS,
+    CameraCompletenessSensor,
+    FacilityCompletenessSensor,
+    LastGapSensor,
+    RecordingStateSensor,
+)
 
 PARALLEL_UPDATES = 0
 
@@ -152,11 +159,15 @@ async def async_setup_entry(
 ) -> None:
     """Add the sensors of the facility and of each camera."""
     async_add_entities(FacilitySensor(entry.runtime_data, description) for description in FACILITY_SENSORS)
+    async_add_entities(FacilityCompletenessSensor(entry.runtime_data, description) for description in COMPLETENESS)
     async_add_for_cameras(
         entry,
         async_add_entities,
         lambda coordinator, camera_id: [
             StatusSensor(coordinator, camera_id),
+            RecordingStateSensor(coordinator, camera_id),
+            LastGapSensor(coordinator, camera_id),
+            *(CameraCompletenessSensor(coordinator, camera_id, description) for description in COMPLETENESS),
             *(CameraSensor(coordinator, camera_id, description) for description in CAMERA_SENSORS),
         ],
     )

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 import time
 from types import TracebackType
-from typing import Any, Self, TypedDict
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -74,15 +74,6 @@ class Judged:
     def seconds(self) -> float:
         """What the index says."""
         return sum(segment["end"] - segment["start"] for segment in self.segments) / 1e6
-
-
-class CameraChanges(TypedDict, total=False):
-    """What may change of how a camera is recorded."""
-
-    record: bool
-    wanted: bool | None
-    before_s: float
-    after_s: float
 
 
 class SteppingClock(SystemClock):
@@ -160,9 +151,9 @@ class Rig:
         self._configs[name] = wanted
         await self.put()
 
-    async def change(self, name: str, changes: CameraChanges) -> None:
-        """Have a camera recorded in another way."""
-        self._configs[name].update(changes)
+    async def change(self, name: str, *, wanted: bool | None, before_s: float = 0.0, after_s: float = 0.0) -> None:
+        """Have a camera recorded by an entity that says this."""
+        self._configs[name] |= {"wanted": wanted, "before_s": before_s, "after_s": after_s}
         await self.put()
 
     async def put(self) -> None:

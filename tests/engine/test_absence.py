@@ -72,6 +72,7 @@ async def _absence(loop: SkippingLoop, site: Site, config: CameraConfig, folder:
             "archive": str(folder / "footage"),
             "archive_id": "ours",
             "days_to_keep": 15,
+            "zone": "UTC",
             "cameras": [config],
         }
     )

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from custom_components.facility_cameras.engine import completeness
+from custom_components.facility_cameras.engine import completeness, gaps as gaps_module
 from custom_components.facility_cameras.engine.api import CameraCompleteness, Duty
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.completeness import Completeness
@@ -145,11 +145,10 @@ def test_what_is_counted_once_is_not_read_again(tmp_path: Path, monkeypatch: pyt
         settle(archive)
         ask(counted)
         asked: list[int] = []
-        find = completeness.find
 
         def noted(archive: Archive, index: object, camera: str, start_us: int, end_us: int) -> object:
             asked.append(end_us - start_us)
-            return find(archive, index_of(archive), camera, start_us, end_us)
+            return gaps_module.find(archive, index_of(archive), camera, start_us, end_us)
 
         monkeypatch.setattr(completeness, "find", noted)
         clock.now += 60

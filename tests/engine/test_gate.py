@@ -295,7 +295,7 @@ async def test_a_real_camera(tmp_path: Path) -> None:
     async with Rig(tmp_path, [spec("one")]) as rig:
         await rig.watch("one")
         await rig.recorded("one", 1)
-        await rig.change("one", {"wanted": False, "before_s": 3.0, "after_s": 1.0})
+        await rig.change("one", wanted=False, before_s=3.0, after_s=1.0)
         await rig.until(lambda: not rig.state("one")["recording_wanted"], 5)
         assert rig.state("one")["duty"] == "idle"
         idle = time.time()
@@ -323,16 +323,16 @@ async def test_what_is_wanted_outlives_the_engine(tmp_path: Path) -> None:
     async with Rig(tmp_path, [spec("one")]) as rig:
         await rig.watch("one")
         await rig.recorded("one", 1)
-        await rig.change("one", {"wanted": False, "before_s": 1.0, "after_s": 0.0})
+        await rig.change("one", wanted=False, before_s=1.0)
         await rig.restart()
         await rig.status("one", "online", 15)
         assert rig.state("one")["duty"] == "idle"
         # A hub that does not know yet leaves it so; one that never knew has it recorded.
-        await rig.change("one", {"wanted": None})
+        await rig.change("one", wanted=None)
         assert rig.state("one")["duty"] == "idle"
         camera = rig.supervisor.camera("one")
         assert camera is not None
         rig.supervisor.set_wanted(camera, wanted=True)
-        await rig.change("one", {"wanted": None})
+        await rig.change("one", wanted=None)
         assert rig.state("one")["duty"] == "record"
         await rig.recorded("one", 1)

@@ -186,6 +186,7 @@ async def test_facilities_removed_meanwhile_are_dropped(
             "archive": entry.data["archive"],
             "archive_id": entry.data["archive_id"],
             "days_to_keep": 7,
+            "zone": "UTC",
             "cameras": [],
         }
     )
