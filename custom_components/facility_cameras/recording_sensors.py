@@ -49,6 +49,16 @@ COMPLETENESS = (
 )
 
 
+RECORDING_STATE = SensorEntityDescription(
+    key="recording_state",
+    translation_key="recording_state",
+    device_class=SensorDeviceClass.ENUM,
+    # The others are told of the past only.
+    options=[duty.value for duty in Duty if duty not in (Duty.DOWN, Duty.CLOCK)],
+)
+LAST_GAP = SensorEntityDescription(key="last_gap", translation_key="last_gap", device_class=SensorDeviceClass.TIMESTAMP)
+
+
 def percent(cameras: Iterable[CameraCompleteness], description: CompletenessDescription) -> float | None:
     """Completeness of cameras together; None where nothing was to be recorded."""
     wanted = footage = 0.0
@@ -94,14 +104,10 @@ class FacilityCompletenessSensor(FacilityEntity, SensorEntity):
 class RecordingStateSensor(CameraOwnedEntity, SensorEntity):
     """What a camera's recording is about now: that it is off or not its time is no fault, and is told as that."""
 
-    _attr_translation_key = "recording_state"
-    _attr_device_class = SensorDeviceClass.ENUM
-
-    def __init__(self, coordinator: FacilityCoordinator, camera_id: str) -> None:
+    def __init__(self, coordinator: FacilityCoordinator, camera_id: str, description: SensorEntityDescription) -> None:
         """One per camera."""
-        super().__init__(coordinator, camera_id, "recording_state")
-        # The others are told of the past only.
-        self._attr_options = [duty.value for duty in Duty if duty not in (Duty.DOWN, Duty.CLOCK)]
+        super().__init__(coordinator, camera_id, description.key)
+        self.entity_description = description
 
     def _take(self) -> Hashable:
         state = self.coordinator.camera(self.camera_id)
@@ -112,12 +118,10 @@ class RecordingStateSensor(CameraOwnedEntity, SensorEntity):
 class LastGapSensor(CameraOwnedEntity, SensorEntity):
     """When the newest gap of the last seven days began; why, and when it ended (None: it lasts)."""
 
-    _attr_translation_key = "last_gap"
-    _attr_device_class = SensorDeviceClass.TIMESTAMP
-
-    def __init__(self, coordinator: FacilityCoordinator, camera_id: str) -> None:
+    def __init__(self, coordinator: FacilityCoordinator, camera_id: str, description: SensorEntityDescription) -> None:
         """One per camera."""
-        super().__init__(coordinator, camera_id, "last_gap")
+        super().__init__(coordinator, camera_id, description.key)
+        self.entity_description = description
 
     def _take(self) -> Hashable:
         found = self.coordinator.completeness(self.camera_id)

@@ -20,6 +20,8 @@ from .engine.api import CameraState, FacilityState, Status
 from .entity import CameraOwnedEntity, FacilityEntity, async_add_for_cameras
 from .recording_sensors import (
     COMPLETENESS,
+    LAST_GAP,
+    RECORDING_STATE,
     CameraCompletenessSensor,
     FacilityCompletenessSensor,
     LastGapSensor,
@@ -165,8 +167,8 @@ async def async_setup_entry(
         async_add_entities,
         lambda coordinator, camera_id: [
             StatusSensor(coordinator, camera_id),
-            RecordingStateSensor(coordinator, camera_id),
-            LastGapSensor(coordinator, camera_id),
+            RecordingStateSensor(coordinator, camera_id, RECORDING_STATE),
+            LastGapSensor(coordinator, camera_id, LAST_GAP),
             *(CameraCompletenessSensor(coordinator, camera_id, description) for description in COMPLETENESS),
             *(CameraSensor(coordinator, camera_id, description) for description in CAMERA_SENSORS),
         ],

@@ -334,6 +334,23 @@ def test_a_camera_that_comes_and_goes_writes_few_rows(tmp_path: Path) -> None:
         assert known(archive)[-1][0] == 3000
 
 
+def test_trouble_that_was_over_is_not_blamed_for_what_comes_next(tmp_path: Path) -> None:
+    clock = HandClock()
+    with hand_run(tmp_path / "a", clock) as archive:
+        for kind in (Duty.OFFLINE, Duty.RECORD, Duty.VOLUME, Duty.RECORD, Duty.OFF):
+            for _ in range(20):
+                archive.duties.tell("c1", kind)
+                clock.now += 1
+        settle(archive)
+        assert known(archive) == [
+            (0, 20, "offline", ""),
+            (20, 40, "record", ""),
+            (40, 60, "volume", ""),
+            (60, 80, "record", ""),
+            (80, 100, "off", ""),
+        ]
+
+
 def test_what_was_known_before_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duty, "KEPT", 10)
     clock = HandClock()

@@ -164,6 +164,28 @@ def test_slivers_count_and_are_not_listed(tmp_path: Path, clock: HandClock) -> N
         assert told(archive) == ([], 600.0, 591.0)
 
 
+def test_a_hole_of_slivers_is_a_gap(tmp_path: Path, clock: HandClock) -> None:
+    with hand_run(tmp_path / "a", clock) as archive:
+        archive.duties.tell("c1", Duty.RECORD)
+        record(archive, NOW_US, NOW_US + 20 * SECOND_US)
+        settle(archive)
+        clock.now += 20
+        settle(archive)
+    clock.now += 0.5
+    with hand_run(tmp_path / "a", clock) as archive:
+        archive.duties.tell("c1", Duty.OFFLINE, "starting")
+        clock.now += 0.7
+        record(archive, NOW_US + 21_200_000, NOW_US + 100 * SECOND_US)
+        archive.duties.tell("c1", Duty.RECORD)
+        settle(archive)
+        clock.now += 50
+        settle(archive)
+        found = gaps(archive, "c1", 0, 1 << 62)["gaps"]
+        assert [(gap["start"], gap["end"], gap["reason"]) for gap in found] == [
+            (NOW_US + 20 * SECOND_US, NOW_US + 21_200_000, "down")
+        ]
+
+
 def test_the_file_that_is_written_counts_as_far_as_it_is_on_the_disk(tmp_path: Path, clock: HandClock) -> None:
     with hand_run(tmp_path / "a", clock) as archive:
         archive.duties.tell("c1", Duty.RECORD)

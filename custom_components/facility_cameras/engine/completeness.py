@@ -1,4 +1,4 @@
-"""Recording completeness of an archive's cameras, kept up so that asking every minute costs next to nothing. Blocks.
+"""Recording completeness of a facility's cameras, kept up so that asking every minute costs next to nothing. Blocks.
 
 A quarter of an hour is counted once it is over, and again only if something changed in it: footage was deleted, or
 taken in late, or our clock was set back. Quarters, because every zone's days begin with one.
@@ -6,6 +6,7 @@ taken in late, or our clock was set back. Quarters, because every zone's days be
 
 from datetime import UTC, datetime, timedelta, tzinfo
 import threading
+import time
 from zoneinfo import ZoneInfo
 
 from .api import CameraCompleteness, Gap
@@ -20,16 +21,20 @@ FINAL_US = 300_000_000
 #: So many are counted in one go: a day.
 _TOGETHER = 96
 
+_FEW = 4
+#: The longest rest between two goes, seconds.
+REST_S = 0.05
+
 #: Wanted and missing, microseconds.
 type _Count = tuple[int, int]
 
 
 class Completeness:
-    """The counts of one archive's cameras. Any thread, one at a time."""
+    """The counts of one facility's cameras. Any thread, one at a time."""
 
     def __init__(self, archive: Archive) -> None:
         """Nothing is counted yet."""
-        self._archive = archive
+        self.archive = archive
         self._lock = threading.Lock()
         self._counts: dict[str, dict[int, _Count]] = {}
         self._last: dict[str, tuple[object, Gap | None]] = {}
@@ -41,13 +46,13 @@ class Completeness:
         """Today and the last seven days of these cameras; nothing while the index is away. A zone that this machine
         does not know is taken for UTC. Raises sqlite3.Error.
         """
-        index = self._archive.index
+        index = self.archive.index
         if index is None:
             return []
         with self._lock:
             self._renew(index)
             zone = _zone(zone_name)
-            until_us = self._archive.duties.now_us - TRAIL_US
+            until_us = self.archive.duties.now_us - TRAIL_US
             today_us, week_us = (midnight(until_us, zone, before) for before in (0, DAYS - 1))
             for gone in self._counts.keys() - set(cameras):
                 del self._counts[gone]
@@ -57,8 +62,8 @@ class Completeness:
         """Forget what changed since."""
         (segment,) = index.query("SELECT coalesce(max(id), 0) FROM segment")[0]
         (deleted_us,) = index.query("SELECT coalesce(max(at_us), 0) FROM deletion")[0]
-        if index is not self._index or self._version != self._archive.duties.version:
-            self._version = self._archive.duties.version
+        if index is not self._index or self._version != self.archive.duties.version:
+            self._version = self.archive.duties.version
             self._index = index
             self._counts.clear()
         else:
@@ -100,7 +105,11 @@ class Completeness:
             together = [slot for place, slot in enumerate(missing[:_TOGETHER]) if slot == first + place]
             del missing[: len(together)]
             end_us = min((first + len(together)) * SLOT_US, until_us)
-            found = find(self._archive, index, camera, first * SLOT_US, end_us)
+            begun = time.monotonic()
+            found = find(self.archive, index, camera, first * SLOT_US, end_us)
+            if len(together) > _FEW:
+                # A week of many cameras is counted once, soon after the start: half a processor's time is left.
+                time.sleep(min(time.monotonic() - begun, REST_S))
             wanted, holes = by_slot(found.wanted), by_slot(found.holes)
             for slot in together:
                 counts[slot] = wanted.get(slot, 0), holes.get(slot, 0)
@@ -124,7 +133,7 @@ class Completeness:
             while first - 1 in counts and first > holed[-1] - together and counts[first - 1][1]:
                 first -= 1
             start_us = max(first * SLOT_US, week_us)
-            found = find(self._archive, index, camera, start_us, min((holed[-1] + 1) * SLOT_US, until_us)).gaps
+            found = find(self.archive, index, camera, start_us, min((holed[-1] + 1) * SLOT_US, until_us)).gaps
             gap = found[-1] if found else None
             if gap is None:
                 # Several small holes: none is a gap.

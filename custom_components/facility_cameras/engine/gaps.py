@@ -28,6 +28,8 @@ MOST_US = 100 * DAY_US
 _FORMER = {"older than the days to keep": "days", "to keep space free": "space"}
 _BY_RETENTION = frozenset({"days", "space", "quota"})
 
+_VAGUE = frozenset({GapReason.STARTING, GapReason.INTERRUPTED})
+
 type Spans = list[tuple[int, int]]
 #: Start, end, reason (GapReason), cause.
 type _Piece = tuple[int, int, str, str]
@@ -71,15 +73,16 @@ def find(archive: Archive, index: Index, camera: str, start_us: int, end_us: int
     wanted = merged((one.start_us, one.end_us) for one in duties if one.kind in WANTED)
     footage, unsure = _footage(archive, index, camera, start_us, end_us)
     holes = without(wanted, footage)
-    deleted = _deleted(index, camera, start_us, end_us) if any(end - start >= SLIVER_US for start, end in holes) else []
+    large = [hole for hole in holes if hole[1] - hole[0] >= SLIVER_US]
+    deleted = _deleted(index, camera, start_us, end_us) if large else []
     pieces: list[_Piece] = []
-    for hole in holes:
+    for hole in large:
         taken = [piece for piece in deleted if piece[0] < hole[1] and piece[1] > hole[0]]
-        pieces += ((max(start, hole[0]), min(end, hole[1]), why, cause) for start, end, why, cause in taken)
+        parts = [(max(start, hole[0]), min(end, hole[1]), why, cause) for start, end, why, cause in taken]
         for rest in without([hole], merged((start, end) for start, end, *_ in taken)):
-            pieces += _explained(rest, duties)
-    pieces.sort()
-    return Found(wanted, holes, [_gap(piece) for piece in _joined(pieces) if piece[1] - piece[0] >= SLIVER_US], unsure)
+            parts += _explained(rest, duties)
+        pieces += _without_slivers(list(_joined(sorted(parts))))
+    return Found(wanted, holes, [_gap(piece) for piece in _joined(pieces)], unsure)
 
 
 def _footage(archive: Archive, index: Index, camera: str, start_us: int, end_us: int) -> tuple[Spans, bool]:
@@ -156,6 +159,21 @@ def _why(duty: Interval) -> tuple[str, str]:
             return GapReason(duty.kind), duty.reason
         case _:
             return GapReason.INTERRUPTED, ""
+
+
+def _without_slivers(parts: list[_Piece]) -> list[_Piece]:
+    """A hole's parts; one that is shorter than a gap can be goes to the longer of those beside it."""
+    while len(parts) > 1:
+        small = [place for place, (start, end, *_) in enumerate(parts) if end - start < SLIVER_US]
+        if not small:
+            break
+        # What only says that it began or broke off says least.
+        place = min(small, key=lambda place: (parts[place][2] not in _VAGUE, parts[place][1] - parts[place][0]))
+        beside = [one for one in (place - 1, place + 1) if 0 <= one < len(parts)]
+        into = max(beside, key=lambda one: parts[one][1] - parts[one][0])
+        low, high = sorted((place, into))
+        parts[low : high + 1] = [(parts[low][0], parts[high][1], *parts[into][2:])]
+    return parts
 
 
 def _joined(pieces: Iterable[_Piece]) -> Iterable[_Piece]:

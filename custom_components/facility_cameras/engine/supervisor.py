@@ -55,7 +55,7 @@ class Supervisor:
         self._dialogues = asyncio.Semaphore(DIALOGUES)
         self._facilities: dict[str, FacilityConfig] = {}
         self._archives: dict[tuple[str, str], Archive] = {}
-        self._completeness: dict[tuple[str, str], Completeness] = {}
+        self._completeness: dict[str, Completeness] = {}
         self._memory = Memory()
         self._cameras: dict[str, Camera] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -158,6 +158,7 @@ class Supervisor:
         facility = self._facilities.pop(identity, None)
         if facility is None:
             return
+        self._completeness.pop(identity, None)
         for camera in facility["cameras"]:
             self._remove(camera["id"])
         self._renew_archives()
@@ -196,7 +197,6 @@ class Supervisor:
         if key not in self._archives:
             self._archives[key] = Archive(Path(facility["archive"]), facility["archive_id"], self._clock)
             self._archives[key].start()
-            self._completeness[key] = Completeness(self._archives[key])
         return self._archives[key]
 
     def _renew_archives(self) -> None:
@@ -205,7 +205,7 @@ class Supervisor:
             facilities = [one for one in self._facilities.values() if _archive_key(one) == key]
             archive.days = {camera["id"]: one["days_to_keep"] for one in facilities for camera in one["cameras"]}
             if not facilities:
-                del self._archives[key], self._completeness[key]
+                del self._archives[key]
                 self._end(asyncio.get_running_loop().create_task(_close_behind(archive, tuple(self._ending))))
 
     def _add(self, config: CameraConfig, facility: FacilityConfig, archive: Archive) -> None:
@@ -308,8 +308,11 @@ class Supervisor:
         facility = self._facilities.get(identity)
         if facility is None:
             return None
-        of, cameras = self._completeness[_archive_key(facility)].of, [one["id"] for one in facility["cameras"]]
-        return await asyncio.to_thread(of, cameras, facility["zone"])
+        archive, counted = self._archives[_archive_key(facility)], self._completeness.get(identity)
+        if counted is None or counted.archive is not archive:
+            counted = self._completeness[identity] = Completeness(archive)
+        cameras = [one["id"] for one in facility["cameras"]]
+        return await asyncio.to_thread(counted.of, cameras, facility["zone"])
 
     async def facilities(self) -> list[FacilityState]:
         """The state of all facilities' footage."""

@@ -111,6 +111,10 @@ class Duties:
             self._pending.pop(camera, None)
             return
         pending = self._pending.get(camera)
+        if pending is not None and pending.kind == Duty.RECORD and kind not in (Duty.RECORD, current.kind):
+            # It was over, and something else begins.
+            self._begin(pending)
+            current, pending = pending, None
         if pending is None or (pending.kind, pending.reason) != (kind, reason):
             pending = self._pending[camera] = Interval(camera, now_us, OPEN, kind, reason)
         if _at_once(current, kind) or now_us - pending.start_us >= SETTLE_S * 1e6:
