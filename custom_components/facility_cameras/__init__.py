@@ -33,12 +33,16 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     async def stop(_event: Event) -> None:
         await hub.async_stop()
 
-    async def language_changed(_event: Event) -> None:
+    async def core_changed(event: Event) -> None:
         await wording.async_load(hass)
         dashboard.async_speak(hass)
+        if "time_zone" in event.data:
+            # Days begin at another time.
+            for coordinator in tuple(hub.coordinators.values()):
+                await coordinator.async_sync()
 
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop)
-    hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, language_changed)
+    hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, core_changed)
     await hub.outages.async_load()
     await wording.async_load(hass)
     actions.async_register(hass)

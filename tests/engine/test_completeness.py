@@ -10,6 +10,7 @@ import pytest
 from custom_components.facility_cameras.engine import completeness, gaps as gaps_module
 from custom_components.facility_cameras.engine.api import CameraCompleteness, Duty
 from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.archive.index import Closing
 from custom_components.facility_cameras.engine.completeness import Completeness
 from custom_components.facility_cameras.engine.gaps import gaps
 from tests.engine.archives import NOW_US, HandClock
@@ -186,3 +187,55 @@ def test_the_newest_gap(tmp_path: Path) -> None:
         gap = ask(counted)["last_gap"]
         assert gap is not None
         assert (gap["start"], gap["end"], gap["reason"]) == (begun, over, "offline")
+
+
+def test_asked_before_it_is_known_how_the_engine_before_ended(tmp_path: Path) -> None:
+    clock = HandClock()
+    with hand_run(tmp_path / "a", clock) as archive:
+        archive.duties.tell("c1", Duty.OFF)
+        settle(archive)
+        clock.now += 3600
+        archive.duties.tell("c1", Duty.RECORD)
+        settle(archive)
+    clock.now += 7200
+    with hand_run(tmp_path / "a", clock) as archive:
+        counted = Completeness(archive)
+        archive.duties.tell("c1", Duty.OFF)
+        ask(counted)
+        settle(archive)
+        assert numbers(ask(counted)) == true(archive, "UTC")
+        assert ask(counted)["week_wanted_s"] == pytest.approx(7200 - 10, abs=11)
+
+
+def test_clock_set_back_after_it_was_counted(tmp_path: Path) -> None:
+    clock = HandClock()
+    with hand_run(tmp_path / "a", clock) as archive:
+        counted = Completeness(archive)
+        archive.duties.tell("c1", Duty.OFFLINE, "no_answer")
+        settle(archive)
+        clock.now += 3 * 3600
+        settle(archive)
+        ask(counted)
+        clock.offset -= 2 * 3600
+        clock.now += 60
+        settle(archive)
+        assert numbers(ask(counted)) == true(archive, "UTC")
+        assert ask(counted)["week_wanted_s"] == 3600 + 60 - 10
+
+
+def test_a_file_that_a_crash_left_open_counts_once_it_is_repaired(tmp_path: Path) -> None:
+    clock = HandClock()
+    with hand_run(tmp_path / "a", clock) as archive:
+        counted = Completeness(archive)
+        archive.duties.tell("c1", Duty.RECORD)
+        settle(archive)
+        index = index_of(archive)
+        index.camera_folder("c1", "f1", "f/c1")
+        number = index.open_segment("c1", "run", "h264", b"init", NOW_US, "day/x.mp4")
+        clock.now += 3600
+        settle(archive)
+        record(archive, NOW_US + HOUR_US - 60 * SECOND_US, NOW_US + HOUR_US)
+        record(archive, NOW_US + HOUR_US - 120 * SECOND_US, NOW_US + HOUR_US - 60 * SECOND_US)
+        assert ask(counted)["week_footage_s"] == 110
+        index.close_segment(number, Closing(NOW_US, NOW_US + 60 * SECOND_US, 1000, 100, b"", b""))
+        assert ask(counted)["week_footage_s"] == 170

@@ -1,6 +1,7 @@
 """What a camera's recording was about is an unbroken series, whatever is killed, and however our clock is set."""
 
 import itertools
+import os
 from pathlib import Path
 
 import pytest
@@ -295,6 +296,45 @@ def test_the_journal_makes_the_table_again(tmp_path: Path) -> None:
         assert (known(archive), known(archive, "c2")) == wanted
         found = index_of(archive).query("SELECT * FROM duty ORDER BY camera, start_us")
         assert [row[1:] for row in found] == [row[1:] for row in rows]
+
+
+def test_an_old_copy_of_the_index_that_was_put_back(tmp_path: Path) -> None:
+    """What the journal knows since is taken, before it is told that nothing was."""
+    root, clock = tmp_path / "a", HandClock()
+    names = [f"{INDEX}{end}" for end in ("", "-wal")]
+    with hand_run(root, clock) as archive:
+        archive.duties.tell("c1", Duty.RECORD)
+        settle(archive)
+    copy = {name: (root / name).read_bytes() for name in names if (root / name).exists()}
+    clock.now += 100
+    with hand_run(root, clock) as archive:
+        archive.duties.tell("c1", Duty.RECORD)
+        settle(archive)
+        clock.now += 100
+        archive.duties.tell("c1", Duty.OFF)
+        settle(archive)
+        clock.now += 7200
+        archive.duties.tell("c1", Duty.RECORD)
+        settle(archive)
+    for name in names:
+        (root / name).unlink(missing_ok=True)
+        if name in copy:
+            (root / name).write_bytes(copy[name])
+    # The journal's file was written to at the machine's time, which is not this clock's.
+    for path in (root / "journal").iterdir():
+        os.utime(path, (clock.utc(), clock.utc()))
+    clock.now += 50
+    with hand_run(root, clock) as archive:
+        archive.duties.tell("c1", Duty.RECORD)
+        clock.now += 10
+        settle(archive)
+        assert known(archive) == [
+            (0, 100, "down", ""),
+            (100, 200, "record", ""),
+            (200, 7400, "off", ""),
+            (7400, 7450, "down", ""),
+            (7450, 7460, "record", ""),
+        ]
 
 
 def test_an_index_that_is_made_anew_under_a_running_engine(tmp_path: Path) -> None:

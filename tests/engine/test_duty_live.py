@@ -11,7 +11,7 @@ import pytest
 from tests.engine.archives import HandClock
 from tests.engine.clip_samples import make_clip
 from tests.engine.duties import hand_run
-from tests.engine.living import Engine, Site, mark, wait_for
+from tests.engine.living import Engine, Site, mark, rows, wait_for
 from tests.engine.receiving import Rig, spec
 from tests.engine.test_gate import Stage
 
@@ -87,6 +87,9 @@ def test_what_is_done_to_a_camera_is_told(engine: Engine, site: Site) -> None:
     later = found["until"] + 3_000_000
     wait_for(lambda: gaps(engine)["until"] > later, 10)
     assert gaps(engine)["wanted_s"] == wanted
+    engine.leave()
+    # At the start nobody had looked at the disk yet: that is no trouble of the disk's.
+    assert rows(engine.archive, "kind, reason", table="duty")[0] == ("offline", "starting")
 
 
 def test_wanted_by_call(engine: Engine, site: Site) -> None:

@@ -62,7 +62,8 @@ def test_reasons(tmp_path: Path, clock: HandClock) -> None:
             (Duty.RECORD, "", 3600, (0, 3600)),
             (Duty.OVERLOAD, "", 100, (50, 100)),
             (Duty.RECORD, "", 3600, (0, 1800)),
-            (Duty.OFF, "", 5000, None),
+            (Duty.OFFLINE, "no_packets", 100, None),
+            (Duty.OFF, "", 4900, None),
             (Duty.RECORD, "", 100, (3, 100)),
             (Duty.IDLE, "", 5000, None),
             (Duty.RECORD, "", 100, (0, 50)),
@@ -76,10 +77,11 @@ def test_reasons(tmp_path: Path, clock: HandClock) -> None:
         (11304, 11354, "overload", ""),
         # Long in the midst of recording: nobody knows more.
         (13204, 15004, "interrupted", ""),
+        (15004, 15104, "offline", "no_packets"),
         (20004, 20007, "starting", ""),
         (25154, 25204, "interrupted", ""),
     ]
-    assert wanted == 25204 - 10_000
+    assert wanted == 25204 - 9_900
     assert footage == wanted - sum(end - start for start, end, *_ in found)
 
 
@@ -142,6 +144,7 @@ def test_deleted_and_lost(tmp_path: Path, clock: HandClock) -> None:
             ("space", slice(3, 5)),
             ("quota", slice(7, 8)),
             ("lost: gone", slice(10, 11)),
+            ("empty: nothing was written", slice(12, 13)),
         ):
             rows = [row for row in map(index.segment, numbers[which]) if row is not None]
             index.remove(rows, reason, NOW_US)
@@ -152,8 +155,9 @@ def test_deleted_and_lost(tmp_path: Path, clock: HandClock) -> None:
         (0, 300, "deleted", "days"),
         (420, 480, "deleted", "quota"),
         (600, 660, "lost", ""),
+        (720, 780, "interrupted", ""),
     ]
-    assert (wanted, footage) == (1200.0, 1200.0 - 420)
+    assert (wanted, footage) == (1200.0, 1200.0 - 480)
 
 
 def test_slivers_count_and_are_not_listed(tmp_path: Path, clock: HandClock) -> None:

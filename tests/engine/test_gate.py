@@ -184,6 +184,7 @@ def test_wanted_while_the_camera_is_away(stage: Stage, clip: Clip) -> None:
     stage.clock.now += 3
     stage.want(wanted=True)
     run(stage.archive)
+    assert not stage.archive.open_files, "it is closed, however long the camera stays away"
     stage.clock.now += 3
     stage.begin(clip)
     stage.play(4)
@@ -288,6 +289,20 @@ def test_many_that_are_wanted_at_once_wait_for_the_disk(
         assert not stage.gate._kept
         assert archive.dropped == 0
         assert end(stage) == [pytest.approx((0.1, 80.1), abs=0.01)]
+
+
+def test_switched_off_while_what_was_kept_still_waits(
+    stage: Stage, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Archive, "has_room", False)
+    stage.want(wanted=False, before_s=60)
+    stage.begin(clip)
+    stage.play(30)
+    stage.want(wanted=True, before_s=60)
+    stage.play(2.5)
+    stage.want(wanted=True, record=False, before_s=60)
+    stage.play(5)
+    assert end(stage) == [pytest.approx((0.1, 32.6), abs=0.01)]
 
 
 async def test_a_real_camera(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ STEP_S = 1.0
 BOOTED_S = 600.0
 #: Changes that wait for the index; beyond it the oldest are dropped.
 KEPT = 20_000
+#: A journal that was written to so much later than the newest heartbeat may know more than the index.
+OLDER_US = 60_000_000
 #: Intervals are forgotten after so long.
 FORGET_US = 800 * 86_400_000_000
 
@@ -200,6 +202,7 @@ class Duties:
                 told = list(self._unwritten)
                 current = dict(self._current)
             if self._left is None:
+                _catch_up(index, self._archive.root)
                 self._left = _end_open(index, now_us)
                 again: list[Interval] = []
             elif index is not self._index:
@@ -306,6 +309,20 @@ def _put(connection: sqlite3.Connection, one: Interval) -> None:
             "INSERT INTO duty (camera, start_us, end_us, kind, reason) VALUES (?, ?, ?, ?, ?)",
             (one.camera, one.start_us, OPEN, one.kind, one.reason),
         )
+
+
+def _catch_up(index: Index, root: Path) -> None:
+    """Where the index is older than the journal (a copy that was put back), take what it does not know."""
+    alive_us = _alive(index)
+    if journal.newest_us(root) <= alive_us + OLDER_US:
+        return
+    newest_us = alive_us
+    with index.transaction() as connection:
+        for entry in journal.read(root):
+            if entry.get("what") == "duty" and isinstance(at := entry["at"], int) and at > alive_us:
+                take(connection, entry)
+                newest_us = max(newest_us, at)
+        _set_alive(connection, newest_us)
 
 
 def _end_open(index: Index, now_us: int) -> dict[str, tuple[int, str]]:

@@ -43,6 +43,11 @@ def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
         sync_folder(folder)
 
 
+def newest_us(root: Path) -> int:
+    """When it was last written to, UTC microseconds; 0 if there is none."""
+    return max((path.stat().st_mtime_ns // 1000 for path in (root / FOLDER).glob("*.jsonl")), default=0)
+
+
 def read(root: Path) -> Iterator[dict[str, object]]:
     """Every entry, oldest month first; nothing if there is no journal. Raises OSError."""
     folder = root / FOLDER
