@@ -123,7 +123,7 @@ class Completeness:
         """The newest gap: looked for in the newest quarters with holes, and those before it in which it may begin."""
         holed = sorted(slot for slot, (_, missing) in counts.items() if missing >= SLIVER_US)
         before, gap = self._last.get(camera, (None, None))
-        what = tuple((slot, counts[slot]) for slot in holed)
+        what = self._version, [(slot, counts[slot]) for slot in holed]
         if what == before:
             return gap
         gap = None
