@@ -13,7 +13,17 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from . import actions, blueprint_install, completeness, dashboard, issues, views, when_to_record, wording
+from . import (
+    actions,
+    blueprint_install,
+    completeness,
+    dashboard,
+    footage_in_backups,
+    issues,
+    views,
+    when_to_record,
+    wording,
+)
 from .const import DOMAIN, PLATFORMS
 from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
 from .entity import async_register_camera, async_register_facility
@@ -72,6 +82,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> 
     entry.async_on_unload(when_to_record.async_watch(hass, coordinator))
     entry.async_on_unload(completeness.async_watch(hass, coordinator))
     entry.async_on_unload(dashboard.async_show(hass, coordinator))
+    await footage_in_backups.async_watch(hass, entry)
     return True
 
 
@@ -91,6 +102,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: FacilityConfigEntry) ->
 async def async_remove_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> None:
     """Receive the facility's cameras no longer. Footage stays where it is."""
     issues.async_clear(hass, entry)
+    footage_in_backups.async_clear(hass, entry)
     if (hub := hass.data.get(HUB)) is not None:
         for camera_id in cameras_of(entry):
             hub.outages.forget(camera_id)

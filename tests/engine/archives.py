@@ -6,8 +6,10 @@ import hashlib
 from pathlib import Path
 import sqlite3
 
-from custom_components.facility_cameras.engine.archive.archive import INDEX, Archive
-from custom_components.facility_cameras.engine.archive.index import Closing, Index, pack_fragments
+from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
+from custom_components.facility_cameras.engine.archive.index import Closing, Index
+from custom_components.facility_cameras.engine.archive.opening import INDEX
 from custom_components.facility_cameras.engine.archive.recording import Recording
 from custom_components.facility_cameras.engine.fmp4 import Fragment as BuiltFragment, Fragmenter, box, identity_box
 from custom_components.facility_cameras.engine.media import Sample
@@ -109,3 +111,9 @@ def ask(root: Path, statement: str) -> list[tuple[object, ...]]:
     """Ask the index of an archive that nobody holds."""
     with contextlib.closing(sqlite3.connect(root / INDEX)) as connection:
         return connection.execute(statement).fetchall()
+
+
+def ask_open(archive: Archive, statement: str) -> list[tuple[object, ...]]:
+    """Ask the index of an archive that runs; nothing if it is away."""
+    index = archive.index
+    return index.query(statement) if index is not None else []

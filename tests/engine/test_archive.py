@@ -169,8 +169,8 @@ def test_disk_that_is_full_at_the_start_is_cleaned(tmp_path: Path, clock: HandCl
             wait_for(lambda: archive.volume.state is not VolumeState.MISSING, 5)
             state_is(archive, clock, VolumeState.OK)
             written(archive).close(NOW_US, NOW_US + 2_000_000)
-        gone = ask(root, "SELECT reason, count(*) FROM deletion GROUP BY reason")
-        assert gone[0][0] == "to keep space free"
+        gone = ask(root, "SELECT reason, sum(files) FROM deletion GROUP BY reason")
+        assert gone[0][0] == "space"
         assert 1 <= int(str(gone[0][1])) <= 5
         assert len(list(root.rglob("*.mp4"))) == 20 - int(str(gone[0][1])) + 1
 
@@ -316,11 +316,7 @@ def test_unfinished_files_are_cut_hashed_and_closed(tmp_path: Path, clock: HandC
         wait_for(lambda: archive.volume.writable)
         written(archive).close(NOW_US, NOW_US + 2_000_000)
         wait_for(lambda: archive.index is not None and not archive.index.unfinished(), 5)
-    assert ask(root, "SELECT path, substr(reason, 1, 5) FROM deletion ORDER BY path") == [
-        ("f/c1/cut.mp4", "empty"),
-        ("f/c1/empty.mp4", "empty"),
-        ("f/c1/lost.mp4", "lost:"),
-    ]
+    assert ask(root, "SELECT reason, files FROM deletion ORDER BY reason") == [("empty", 2), ("lost", 1)]
     # What cannot be read is kept as long as other footage.
     kept = ask(root, "SELECT path, state, bytes, pictures, end_us - start_us FROM segment WHERE path LIKE '%.mp4'")
     assert ("rubbish.mp4", 2, 5000, 0, 0) in kept

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from custom_components.facility_cameras.engine.api import Duty
-from custom_components.facility_cameras.engine.archive import duty, journal
-from custom_components.facility_cameras.engine.archive.archive import INDEX, Archive
+from custom_components.facility_cameras.engine.archive import duty
+from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.archive.opening import INDEX
 from tests.engine.archives import NOW_US, HandClock
 from tests.engine.duties import hand_run, index_of, known, run, settle
 
@@ -289,13 +290,12 @@ def test_the_journal_makes_the_table_again(tmp_path: Path) -> None:
     for end in ("", "-wal"):
         (root / f"{INDEX}{end}").unlink(missing_ok=True)
     with hand_run(root, clock) as archive:
-        for _ in range(2):
-            with index_of(archive).transaction() as connection:
-                for entry in journal.read(root):
-                    duty.take(connection, entry)
-        assert (known(archive), known(archive, "c2")) == wanted
         found = index_of(archive).query("SELECT * FROM duty ORDER BY camera, start_us")
         assert [row[1:] for row in found] == [row[1:] for row in rows]
+        assert (known(archive), known(archive, "c2")) == wanted
+        # Told once more it is the same.
+        duty.recall(index_of(archive), root)
+        assert (known(archive), known(archive, "c2")) == wanted
 
 
 def test_an_old_copy_of_the_index_that_was_put_back(tmp_path: Path) -> None:
@@ -343,11 +343,12 @@ def test_an_index_that_is_made_anew_under_a_running_engine(tmp_path: Path) -> No
         archive.duties.tell("c1", Duty.RECORD)
         settle(archive)
         clock.now += 100
-        archive._set_index_aside()
+        (root / INDEX).unlink()
+        clock.now += 10
         settle(archive)
         clock.now += 20
         settle(archive)
-        assert known(archive) == [(0, 120, "record", "")]
+        assert known(archive) == [(0, 130, "record", "")]
         assert index_of(archive).query("SELECT start_us, end_us FROM duty") == [(NOW_US, duty.OPEN)]
 
 

@@ -143,8 +143,8 @@ def test_deleted_and_lost(tmp_path: Path, clock: HandClock) -> None:
             ("days", slice(0, 3)),
             ("space", slice(3, 5)),
             ("quota", slice(7, 8)),
-            ("lost: gone", slice(10, 11)),
-            ("empty: nothing was written", slice(12, 13)),
+            ("lost", slice(10, 11)),
+            ("empty", slice(12, 13)),
         ):
             rows = [row for row in map(index.segment, numbers[which]) if row is not None]
             index.remove(rows, reason, NOW_US)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from custom_components.facility_cameras.engine.archive import retention, volume
+from custom_components.facility_cameras.engine.archive import deletions, retention, volume
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.index import Index
 from tests.engine.archives import DAY_US, MINUTE_US, NOW_US, HandClock, archive_in, ask, footage
@@ -33,11 +33,9 @@ def test_days_are_each_cameras_own(tmp_path: Path, index: Index) -> None:
     assert by_days(index, tmp_path) == 4
     gone = {key for key, path in paths.items() if not path.exists()}
     assert gone == {("week", 8), ("week", 29), ("week", 31), ("month", 31)}
-    assert {(camera, reason) for camera, _, reason in index.deletions()} == {
-        ("week", "older than the days to keep"),
-        ("month", "older than the days to keep"),
-    }
-    assert len(index.deletions()) == 4
+    gone_by_index = deletions.known(index)
+    assert {(one.camera, one.reason) for one in gone_by_index} == {("week", "days"), ("month", "days")}
+    assert sum(one.files for one in gone_by_index) == 4
     assert index.footage("f1") == (8000, NOW_US - 29 * DAY_US)
     assert by_days(index, tmp_path) == 0
 
@@ -78,7 +76,7 @@ def test_space_takes_the_oldest_of_all_cameras_and_no_more_than_wanted(tmp_path:
     assert [path.exists() for path in paths] == [True] * 37 + [False] * 3
     # Small steps.
     assert retention.delete_for_space(index, tmp_path, 1 << 40, NOW_US) == 1000 * retention.STEP
-    assert {reason for _, _, reason in index.deletions()} == {"to keep space free"}
+    assert {one.reason for one in deletions.known(index)} == {"space"}
     assert index.footage("f1")[0] == 1000 * (37 - retention.STEP)
 
 
@@ -98,14 +96,14 @@ def test_file_that_cannot_be_deleted_holds_up_no_other(tmp_path: Path, index: In
     index.keep_days({"c": 7})
     assert by_days(index, tmp_path) == 1
     assert not other.exists()
-    assert len(index.deletions()) == 1
+    assert sum(one.files for one in deletions.known(index)) == 1
 
 
 def test_file_that_is_gone_already_is_logged_too(tmp_path: Path, index: Index) -> None:
     footage(tmp_path, index, "c", NOW_US - 40 * DAY_US).unlink()
     index.keep_days({"c": 7})
     assert by_days(index, tmp_path) == 1
-    assert len(index.deletions()) == 1
+    assert sum(one.files for one in deletions.known(index)) == 1
 
 
 def test_archive_deletes_by_itself_as_time_goes_on(tmp_path: Path) -> None:
@@ -127,7 +125,8 @@ def test_archive_deletes_by_itself_as_time_goes_on(tmp_path: Path) -> None:
         clock.now += 61
         wait_for(lambda: archive.index is not None and archive.index.footage("f1")[0] <= 119_000)
     assert sum(path.exists() for path in paths) == len(ask(root, "SELECT 1 FROM segment"))
-    assert len(ask(root, "SELECT 1 FROM deletion")) + len(ask(root, "SELECT 1 FROM segment")) == len(paths)
+    ((deleted,),) = ask(root, "SELECT sum(files) FROM deletion")
+    assert int(str(deleted)) + len(ask(root, "SELECT 1 FROM segment")) == len(paths)
 
 
 def retained(archive: Archive, clock: HandClock) -> None:

@@ -5,7 +5,8 @@ import sqlite3
 
 from .api import Segment, Span
 from .archive.archive import Archive
-from .archive.index import OPEN, Row, unpack_fragments
+from .archive.fragments import unpack_fragments
+from .archive.index import OPEN, Row
 from .archive.segment_file import SegmentFile
 from .playback import PlaySegment, playlist
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .api import Cause, Duty, Gap, GapReason, Gaps
+from .archive import deletions
 from .archive.archive import Archive
 from .archive.duty import WANTED, Interval
 from .archive.index import LONGEST_US, OPEN, Index
@@ -24,8 +25,6 @@ LISTED = 2_000
 DAY_US = 86_400_000_000
 #: Looked at in one call at most.
 MOST_US = 100 * DAY_US
-#: Reasons of deletions as engines wrote them that knew no gaps.
-_FORMER = {"older than the days to keep": "days", "to keep space free": "space"}
 _BY_RETENTION = frozenset({"days", "space", "quota"})
 
 _VAGUE = frozenset({GapReason.STARTING, GapReason.INTERRUPTED})
@@ -118,17 +117,16 @@ def _deleted(index: Index, camera: str, start_us: int, end_us: int) -> list[_Pie
     pieces: list[_Piece] = []
     at = start_us
     for begin, end, reason in rows:
-        if end > max(begin, at) and not reason.startswith("empty"):
+        if end > max(begin, at) and reason != deletions.EMPTY:
             pieces.append((max(begin, at), end, *_why_deleted(reason)))
             at = end
     return list(_joined(pieces))
 
 
 def _why_deleted(reason: str) -> tuple[str, str]:
-    if reason.startswith("lost"):
+    if reason == deletions.LOST:
         return GapReason.LOST, ""
-    cause = _FORMER.get(reason, reason)
-    return GapReason.DELETED, cause if cause in _BY_RETENTION else ""
+    return GapReason.DELETED, reason if reason in _BY_RETENTION else ""
 
 
 def _explained(hole: tuple[int, int], duties: list[Interval]) -> list[_Piece]:

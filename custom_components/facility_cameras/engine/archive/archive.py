@@ -10,6 +10,7 @@ import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
 import fcntl
+import functools
 import logging
 import os
 from pathlib import Path
@@ -20,18 +21,18 @@ import time
 
 from ..api import VolumeState
 from ..clock import Clock, microseconds
-from . import retention
+from . import journal, opening, retention
+from .behind import Behind
 from .duty import Duties
 from .index import Index, Row
 from .recording import Recording
 from .repair import close_after_crash
-from .schema import UnusableIndexError
 from .segment_file import SegmentFile, make_folder
+from .survey import Findings
 from .volume import Volume, keep_free, look, state_of
 
 _LOGGER = logging.getLogger(__name__)
 
-INDEX = "index.sqlite3"
 #: Footage that waits for the disk; beyond it the newest is dropped, counted, and the segments end.
 QUEUE_BYTES = 96 << 20
 LOOK_S = 5.0
@@ -44,8 +45,6 @@ STEP_S, STEADY_S = 60.0, 600.0
 HUNG_S = 20.0
 #: A fault of ours ended the writer thread: another begins after so long.
 RESTART_S = 1.0
-#: Primary codes of sqlite3 errors: what they mean for the volume or the index.
-_FULL, _BROKEN = {sqlite3.SQLITE_FULL}, {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 type _Work = tuple[Recording | None, int, Callable[[], None]]
 
@@ -68,6 +67,7 @@ class Archive:
         self.dropped = 0
         self._volume = Volume(VolumeState.MISSING)
         self._index: Index | None = None
+        self._behind: Behind | None = None
         self._lock_fd: int | None = None
         #: None is the end.
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
@@ -119,6 +119,12 @@ class Archive:
         """Whether little waits for the disk: more than what cameras send by and by may be queued."""
         return self._queued < QUEUE_BYTES // 4
 
+    @property
+    def findings(self) -> Findings | None:
+        """What the last look at all files found; None while the index is away."""
+        behind = self._behind
+        return behind.findings if behind is not None else None
+
     def footage(self, facility: str) -> tuple[int, int | None]:
         """Bytes and oldest start (UTC microseconds) of a facility's closed footage. Blocks."""
         index = self.index
@@ -142,7 +148,7 @@ class Archive:
                 return
             start = datetime.fromtimestamp(start_us / 1e6, UTC)
             day = start.strftime("%Y-%m-%d")
-            place = make_folder(self.root, f"{index.camera_folder(camera, facility, folder)}/{day}")
+            place = self._day_folder(index, camera, facility, folder, day)
             name = f"{start:%H-%M-%S}.{start.microsecond // 1000:03}Z"
             number = 0
             while (path := place / f"{name}{f'-{number}' if number else ''}.mp4").exists():
@@ -224,6 +230,13 @@ class Archive:
             self._retain_at = now + RETAIN_S
             self._retain()
 
+    def _day_folder(self, index: Index, camera: str, facility: str, folder: str, day: str) -> Path:
+        ours = index.camera_folder(camera, facility, folder)
+        if not (self.root / ours).is_dir():
+            # So that an index that is lost knows again whose folder it is (promise I1).
+            journal.append(self.root, self._now_us(), [journal.camera_entry(camera, facility, ours)])
+        return make_folder(self.root, f"{ours}/{day}")
+
     def _done(self, recording: Recording) -> None:
         """The recording's file is closed, as far as it can be."""
         self._recordings.discard(recording)
@@ -235,10 +248,9 @@ class Archive:
         _LOGGER.warning("archive %s: %s", self.root, error)
         state = state_of(error) if isinstance(error, OSError) else VolumeState.ERROR
         if isinstance(error, sqlite3.Error):
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in _FULL:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
                 state = VolumeState.FULL
-            elif code in _BROKEN:
+            elif opening.is_broken(error):
                 self._set_index_aside()
         self._volume = replace(self._volume, state=state)
         if recording is not None:
@@ -256,6 +268,10 @@ class Archive:
                 found = self._open_index(found)
         elif self._index is not None:
             self._close_index()
+        if self._index is not None and not self._index.in_place:
+            _LOGGER.error("archive %s: the index was taken away, another is made", self.root)
+            self._close_index()
+            found = self._open_index(found)
         if found.state is not self._told:
             self._told = found.state
             _LOGGER.info("archive %s is %s", self.root, found.state)
@@ -273,7 +289,7 @@ class Archive:
             lock = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                index = self._usable_index()
+                index = opening.open_index(self.root, self._now_us())
             except BaseException:
                 os.close(lock)
                 raise
@@ -286,41 +302,37 @@ class Archive:
             return replace(found, state=VolumeState.ERROR)
         self._lock_fd = lock
         self._index = index
+        self._behind = Behind(index, self.root, functools.partial(self._do_behind, index), self._now_us, self._trusted)
+        self._behind.start()
         return found
+
+    def _do_behind(self, index: Index, job: Callable[[], None]) -> None:
+        """What `Behind` wants done by the writer thread, if its index is still the one that is open by then."""
+
+        def do() -> None:
+            self._look()
+            # Also while the disk is full: room is made only once all files have been looked at.
+            if self._index is index and (self._volume.writable or self._volume.state is VolumeState.FULL):
+                job()
+
+        self.submit(None, 0, do)
+
+    def _trusted(self) -> None:
+        """From now on footage may be deleted, and if room is lacking it is to be at once."""
+        if self._volume.state in (VolumeState.LOW, VolumeState.FULL):
+            self._retain_at = self.clock.monotonic()
 
     def _tell_once(self, sentence: str, *values: object) -> None:
         if self._told is not VolumeState.ERROR:
             _LOGGER.warning(sentence, *values)
 
-    def _usable_index(self) -> Index:
-        """The index; a new one if the one that is there is broken: recording does not stop for it."""
-        try:
-            return Index(self.root / INDEX)
-        except sqlite3.DatabaseError as error:
-            if (
-                not isinstance(error, UnusableIndexError)
-                and getattr(error, "sqlite_errorcode", 0) & 0xFF not in _BROKEN
-            ):
-                raise
-            _LOGGER.error("archive %s: %s", self.root, error)
-        self._rename_index()
-        return Index(self.root / INDEX)
-
     def _set_index_aside(self) -> None:
         """The index turned out to be broken: the next look makes a new one."""
         self._close_index()
         try:
-            self._rename_index()
+            opening.set_aside(self.root, self._now_us())
         except OSError as error:
             _LOGGER.error("archive %s: the broken index cannot be set aside: %s", self.root, error)
-
-    def _rename_index(self) -> None:
-        """Nothing is thrown away: the old index stays beside the new one, footage stays where it is. Raises OSError."""
-        aside = f"index.broken-{datetime.fromtimestamp(self.clock.utc(), UTC):%Y%m%dT%H%M%SZ}.sqlite3"
-        _LOGGER.error("archive %s: the index cannot be used and is set aside as %s", self.root, aside)
-        for end in ("-wal", ""):
-            with contextlib.suppress(FileNotFoundError):
-                (self.root / (INDEX + end)).rename(self.root / (aside + end))
 
     def _close_index(self) -> None:
         """Close all files, then the index and the archive's lock."""
@@ -329,10 +341,13 @@ class Archive:
             with contextlib.suppress(OSError, sqlite3.Error):
                 recording.close_file(0, 0)
         self._unfinished = []
+        behind, self._behind = self._behind, None
+        if behind is not None:
+            behind.stop()
         index, self._index = self._index, None
         if index is not None:
-            with contextlib.suppress(sqlite3.Error):
-                index.close()
+            with contextlib.suppress(OSError, sqlite3.Error):
+                opening.close_index(index, self.root)
         lock, self._lock_fd = self._lock_fd, None
         if lock is not None:
             os.close(lock)
@@ -353,7 +368,7 @@ class Archive:
     def _retain(self) -> None:
         """One step of retention; the next follows at once while something is deleted."""
         index, volume = self._index, self._volume
-        if index is None or not volume.total:
+        if index is None or not volume.total or not index.surveyed:
             return
         try:
             index.keep_days(self.days)

@@ -8,7 +8,7 @@ is believed, and what was told of that time before is cut away. No interval over
 
 While the index is away changes are kept here, and written once it is back. Each also stands in the journal:
 `{"what": "duty", "camera", "start", "kind", "reason"}` begins an interval, which lasts until the camera's next one; the
-kind `gone` begins none (the camera was removed). `take` makes the table again from these.
+kind `gone` begins none (the camera was removed). `recall` makes the table again from these.
 """
 
 from collections import deque
@@ -266,21 +266,27 @@ class Duties:
         return [one for one in clipped if one.start_us < one.end_us]
 
 
-def take(connection: sqlite3.Connection, entry: Mapping[str, object]) -> None:
-    """Put an entry of the journal into an index that may have lost it; in their order, they make the table again. What
-    is known already stays as it is. Raises sqlite3.Error.
+def recall(index: Index, root: Path, after_us: int = 0) -> None:
+    """Take what the journal told after a time (UTC microseconds) into an index that does not know it. For the writer
+    thread, or while nobody has the archive: nothing may be told meanwhile. Raises OSError and sqlite3.Error.
     """
+    newest_us = after_us
+    with index.transaction() as connection:
+        for entry in journal.read(root):
+            if not isinstance(at := entry["at"], int) or at <= after_us:
+                continue
+            newest_us = max(newest_us, at)
+            if entry.get("what") == "duty" and (one := _interval(entry)) is not None:
+                _put(connection, one)
+        _set_alive(connection, newest_us)
+
+
+def _interval(entry: Mapping[str, object]) -> Interval | None:
+    """What an entry of the journal tells; None if it is none of ours."""
     camera, start_us, kind, reason = (entry.get(key) for key in ("camera", "start", "kind", "reason"))
     if not (isinstance(camera, str) and isinstance(start_us, int) and isinstance(reason, str)):
-        return
-    if kind != GONE and kind not in list(Duty):
-        return
-    known = connection.execute(
-        "SELECT 1 FROM duty WHERE camera = ? AND start_us = ? AND kind = ? AND reason = ?",
-        (camera, start_us, kind, reason),
-    )
-    if known.fetchone() is None:
-        _put(connection, Interval(camera, start_us, OPEN, str(kind), reason))
+        return None
+    return Interval(camera, start_us, OPEN, str(kind), reason) if kind in (GONE, *Duty) else None
 
 
 def _at_once(current: Interval, kind: str) -> bool:
@@ -314,15 +320,8 @@ def _put(connection: sqlite3.Connection, one: Interval) -> None:
 def _catch_up(index: Index, root: Path) -> None:
     """Where the index is older than the journal (a copy that was put back), take what it does not know."""
     alive_us = _alive(index)
-    if journal.newest_us(root) <= alive_us + OLDER_US:
-        return
-    newest_us = alive_us
-    with index.transaction() as connection:
-        for entry in journal.read(root):
-            if entry.get("what") == "duty" and isinstance(at := entry["at"], int) and at > alive_us:
-                take(connection, entry)
-                newest_us = max(newest_us, at)
-        _set_alive(connection, newest_us)
+    if journal.newest_us(root) > alive_us + OLDER_US:
+        recall(index, root, alive_us)
 
 
 def _end_open(index: Index, now_us: int) -> dict[str, tuple[int, str]]:

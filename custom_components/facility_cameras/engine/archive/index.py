@@ -6,7 +6,7 @@ Used from several threads, one at a time; every call blocks for some millisecond
 Whoever waits for another's call longer than WAIT_S (a disk that does not answer) gets sqlite3.OperationalError.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,12 @@ import sqlite3
 import threading
 from typing import Any
 
-from ..playback import Fragment
+from . import deletions
 from .schema import prepare
 
 #: State of a row.
-OPEN, CLOSED, CLOSED_AFTER_CRASH = 0, 1, 2
+#: What it says of a file that was taken in, or was changed by others, is what was found, not what we wrote.
+OPEN, CLOSED, CLOSED_AFTER_CRASH, TAKEN_IN = 0, 1, 2, 3
 #: No segment is longer than this: bounds the look back for those that overlap a time.
 LONGEST_US = 3_600_000_000
 #: How long one thread waits for another's call, seconds.
@@ -55,39 +56,16 @@ class Closing:
     fragments: bytes
 
 
-def pack_fragments(fragments: Sequence[Fragment]) -> bytes:
-    """Sizes, durations (in 1/90000 s) and key flags as variable-length numbers: about seven bytes a fragment."""
-    packed = bytearray()
-    for fragment in fragments:
-        for number in (fragment.bytes << 1 | fragment.key, round(fragment.duration_us * 9 / 100)):
-            while number > 127:
-                packed.append(number & 127 | 128)
-                number >>= 7
-            packed.append(number)
-    return bytes(packed)
-
-
-def unpack_fragments(packed: bytes) -> list[Fragment]:
-    """The reverse of `pack_fragments`."""
-    numbers: list[int] = []
-    number = shift = 0
-    for byte in packed:
-        number |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            numbers.append(number)
-            number = shift = 0
-    return [
-        Fragment(size >> 1, round(ticks * 100 / 9), bool(size & 1))
-        for size, ticks in zip(numbers[::2], numbers[1::2], strict=False)
-    ]
-
-
+#: Relative to the archive.
+_PATH = "CASE WHEN path LIKE '/%' THEN substr(path, 2) ELSE camera.folder || '/' || path END"
 _COLUMNS = (
-    "segment.id, camera.uid, run, format, format.codec, length(format.init), start_us, end_us, segment.bytes, state, "
-    "camera.folder || '/' || path, fragments"
+    "segment.id, camera.uid, run.uid, format, format.codec, length(format.init), start_us, end_us, segment.bytes, "
+    f"state, {_PATH}, fragments"
 )
-_FROM = "FROM segment JOIN camera ON camera.id = segment.camera JOIN format ON format.id = segment.format"
+_FROM = (
+    "FROM segment JOIN camera ON camera.id = segment.camera JOIN run ON run.id = segment.run "
+    "JOIN format ON format.id = segment.format"
+)
 
 
 class Index:
@@ -95,6 +73,10 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         """Open or create it. Raises sqlite3.Error."""
+        #: Whether it is certain that it knows all that happened to the footage: see opening.py, which decides. As long
+        #: as it is not, nothing may be deleted (promise I3).
+        self.surveyed = True
+        self._path = path
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
         try:
@@ -139,12 +121,41 @@ class Index:
         with self._alone() as connection:
             return connection.execute(statement, values).fetchall()
 
+    @property
+    def in_place(self) -> bool:
+        """Whether its file is still there. (Another one in its place would be told by its inode, but network shares may
+        give one file several: the next start looks at all files anyhow.)
+        """
+        try:
+            self._path.stat()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            # A disk that fails says nothing of it.
+            return True
+        return True
+
     def close(self) -> None:
         """Close it; later calls raise sqlite3.ProgrammingError."""
         with self._alone() as connection:
             connection.close()
 
+    def value(self, key: str) -> str | None:
+        """What is remembered under a key."""
+        rows = self.query("SELECT value FROM meta WHERE key = ?", key)
+        return str(rows[0][0]) if rows else None
+
     # Writing ------------------------------------------------------------------------------------------------------
+
+    def keep_value(self, key: str, value: str) -> None:
+        """Remember it under this key."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def forget_value(self, key: str) -> None:
+        """Remember nothing under this key."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM meta WHERE key = ?", (key,))
 
     def camera_folder(self, uid: str, facility: str, folder: str) -> str:
         """The folder of a camera's footage: `folder` the first time (or, if another's, with a number), ever after
@@ -174,17 +185,7 @@ class Index:
     def open_segment(self, camera: str, run: str, codec: str, init: bytes, start_us: int, path: str) -> int:
         """A file is about to be written; `path` is relative to the camera's folder. Returns its id."""
         with self.transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO format (codec, init) VALUES (?, ?)", (codec, init))
-            cursor = connection.execute(
-                "INSERT INTO segment (camera, run, format, start_us, end_us, bytes, pictures, state, path, fragments) "
-                "SELECT camera.id, ?, format.id, ?, ?, 0, 0, 0, ?, x'' FROM camera, format "
-                "WHERE camera.uid = ? AND format.init = ?",
-                (run, start_us, start_us, path, camera, init),
-            )
-            # Without it, `lastrowid` would be that of another insert.
-            if cursor.rowcount != 1 or cursor.lastrowid is None:
-                raise sqlite3.IntegrityError(f"camera {camera} is not in the index")
-        return cursor.lastrowid
+            return insert(connection, camera, run, codec, init, start_us, path)
 
     def close_segment(self, number: int, closing: Closing, state: int = CLOSED) -> None:
         """Its file is whole and fsynced (promise I1)."""
@@ -204,18 +205,13 @@ class Index:
     def forget_empty(self, number: int) -> None:
         """Its file was taken away again before anything was written to it: no footage, so no deletion either."""
         with self.transaction() as connection:
-            connection.execute("DELETE FROM segment WHERE id = ? AND bytes = 0", (number,))
+            _delete(connection, connection.execute("SELECT id FROM segment WHERE id = ? AND bytes = 0", (number,)))
 
     def remove(self, rows: Sequence[Row], reason: str, at_us: int) -> None:
-        """Footage is gone: each row becomes a deletion with its reason (promise I3)."""
+        """Footage is gone: its rows become deletions with their reason (promise I3), those that touch one of them."""
         with self.transaction() as connection:
-            for row in rows:
-                connection.execute(
-                    "INSERT INTO deletion (camera, path, start_us, end_us, bytes, reason, at_us) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (row.camera, row.path, row.start_us, row.end_us, row.size, reason, at_us),
-                )
-                connection.execute("DELETE FROM segment WHERE id = ?", (row.id,))
-                connection.execute("UPDATE camera SET bytes = bytes - ? WHERE uid = ?", (row.size, row.camera))
+            gone = _delete(connection, [(row.id,) for row in rows])
+            deletions.enter(connection, deletions.of_rows([row for row in rows if row.id in gone], reason, at_us))
 
     # Reading ------------------------------------------------------------------------------------------------------
 
@@ -254,6 +250,28 @@ class Index:
         rows = self.query("SELECT uid, coalesce(days, (SELECT max(days) FROM camera)) FROM camera")
         return [(uid, kept) for uid, kept in rows if kept is not None]
 
+    def following(self, number: int, limit: int) -> list[Row]:
+        """Segments with a higher id, in their order: all, a step at a time."""
+        rows = self.query(f"SELECT {_COLUMNS} {_FROM} WHERE segment.id > ? ORDER BY segment.id LIMIT ?", number, limit)
+        return [Row(*row) for row in rows]
+
+    def unread(self, limit: int) -> list[Row]:
+        """Segments whose files were taken in but not read yet, the last taken in first."""
+        rows = self.query(
+            f"SELECT {_COLUMNS} {_FROM} WHERE sha256 IS NULL AND state > 0 ORDER BY segment.id DESC LIMIT ?", limit
+        )
+        return [Row(*row) for row in rows]
+
+    def files(self, camera: str) -> list[tuple[str, int, int, int, int, bool]]:
+        """Path, start, end, bytes, state of a camera's segments, and whether their files are still to be read, oldest
+        first.
+        """
+        return self.query(
+            f"SELECT {_PATH}, start_us, end_us, segment.bytes, state, sha256 IS NULL AND state > 0 FROM segment "
+            "JOIN camera ON camera.id = segment.camera WHERE uid = ? ORDER BY start_us",
+            camera,
+        )
+
     def init(self, number: int) -> bytes | None:
         """The init segment of a format."""
         rows = self.query("SELECT init FROM format WHERE id = ?", number)
@@ -269,6 +287,38 @@ class Index:
         size, oldest = rows[0]
         return int(size), oldest
 
-    def deletions(self) -> list[tuple[str, str, str]]:
-        """Camera, path and reason of everything that was deleted, oldest first."""
-        return [tuple(row) for row in self.query("SELECT camera, path, reason FROM deletion ORDER BY id")]
+
+def insert(
+    connection: sqlite3.Connection, camera: str, run: str, codec: str, init: bytes, start_us: int, path: str
+) -> int:
+    """In a transaction: an open segment of a camera that is known. Returns its id. Raises sqlite3.Error."""
+    connection.execute("INSERT OR IGNORE INTO format (codec, init) VALUES (?, ?)", (codec, init))
+    connection.execute(
+        "INSERT INTO run (camera, uid, segments) SELECT id, ?, 1 FROM camera WHERE uid = ? "
+        "ON CONFLICT (camera, uid) DO UPDATE SET segments = segments + 1",
+        (run, camera),
+    )
+    cursor = connection.execute(
+        "INSERT INTO segment (camera, run, format, start_us, end_us, bytes, pictures, state, path, fragments) "
+        "SELECT camera.id, run.id, format.id, ?, ?, 0, 0, 0, ?, x'' FROM camera, run, format "
+        "WHERE camera.uid = ? AND run.camera = camera.id AND run.uid = ? AND format.init = ?",
+        (start_us, start_us, path, camera, run, init),
+    )
+    # Without it, `lastrowid` would be that of another insert.
+    if cursor.rowcount != 1 or cursor.lastrowid is None:
+        raise sqlite3.IntegrityError(f"camera {camera} is not in the index")
+    return cursor.lastrowid
+
+
+def _delete(connection: sqlite3.Connection, numbers: Iterable[tuple[int]]) -> set[int]:
+    """In a transaction: these segments are no more, nor runs that have no other. Returns those that there were."""
+    found = set()
+    for number in list(numbers):
+        gone = connection.execute("DELETE FROM segment WHERE id = ? RETURNING camera, run, bytes, state", number)
+        for camera, run, size, state in gone.fetchall():
+            found.add(number[0])
+            connection.execute("UPDATE run SET segments = segments - 1 WHERE id = ?", (run,))
+            connection.execute("DELETE FROM run WHERE id = ? AND segments <= 0", (run,))
+            if state != OPEN:
+                connection.execute("UPDATE camera SET bytes = bytes - ? WHERE id = ?", (size, camera))
+    return found

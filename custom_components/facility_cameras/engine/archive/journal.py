@@ -18,12 +18,15 @@ import orjson
 from .segment_file import make_folder, sync_folder
 
 FOLDER = "journal"
+_FILES = "[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl"
 #: A line longer than this is none of ours.
 LINE_BYTES = 64 << 10
 
 
 def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
     """Put these entries on the disk, all in one write. Raises OSError."""
+    if not entries:
+        return
     lines = b"".join(orjson.dumps({"at": at_us, **entry}) + b"\n" for entry in entries)
     folder = make_folder(root, FOLDER)
     path = folder / f"{datetime.fromtimestamp(at_us / 1e6, UTC):%Y-%m}.jsonl"
@@ -43,22 +46,39 @@ def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
         sync_folder(folder)
 
 
+def files(root: Path) -> list[Path]:
+    """The journal's files, oldest month first."""
+    return sorted((root / FOLDER).glob(_FILES))
+
+
 def newest_us(root: Path) -> int:
     """When it was last written to, UTC microseconds; 0 if there is none."""
-    return max((path.stat().st_mtime_ns // 1000 for path in (root / FOLDER).glob("*.jsonl")), default=0)
+    return max((path.stat().st_mtime_ns // 1000 for path in files(root)), default=0)
 
 
 def read(root: Path) -> Iterator[dict[str, object]]:
     """Every entry, oldest month first; nothing if there is no journal. Raises OSError."""
-    folder = root / FOLDER
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl")):
-        with path.open("rb") as file:
-            while line := file.readline(LINE_BYTES):
-                try:
-                    entry = orjson.loads(line)
-                except orjson.JSONDecodeError:
-                    continue
-                if isinstance(entry, dict) and isinstance(entry.get("at"), int):
-                    yield entry
+    for path in files(root):
+        yield from read_file(path, path.stat().st_size)
+
+
+def read_file(path: Path, size: int) -> Iterator[dict[str, object]]:
+    """The entries in the first `size` bytes of one file. Raises OSError."""
+    with path.open("rb") as file:
+        while file.tell() < size and (line := file.readline(LINE_BYTES)):
+            try:
+                entry = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue
+            if isinstance(entry, dict) and isinstance(entry.get("at"), int):
+                yield entry
+
+
+def position(root: Path) -> int:
+    """How long the journal is, all its files together, in bytes; 0 if there is none. Raises OSError."""
+    return sum(path.stat().st_size for path in files(root))
+
+
+def camera_entry(camera: str, facility: str, folder: str) -> dict[str, object]:
+    """A camera's footage lies in this folder (relative to the archive): written when it is first made."""
+    return {"what": "camera", "camera": camera, "facility": facility, "folder": folder}

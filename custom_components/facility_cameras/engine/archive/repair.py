@@ -3,16 +3,19 @@
 Promise I2: every frame up to the last finished fragment stays playable, in the file and in the index.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import hashlib
 import os
 from pathlib import Path
 import struct
 
-from ..clock import NTP_EPOCH
 from ..media import VIDEO_CLOCK
 from ..playback import Fragment
-from .index import CLOSED_AFTER_CRASH, Closing, Index, Row, pack_fragments
+from . import deletions, journal
+from .fragments import pack_fragments
+from .identity import utc_us
+from .index import CLOSED_AFTER_CRASH, Closing, Index, Row
 from .segment_file import sync_folder
 
 
@@ -44,7 +47,7 @@ def read_fragments(path: Path, init_bytes: int) -> Found:
             if length < 8 or position + length > size:
                 break
             if name == b"prft" and length >= 24:
-                found.start_us = found.start_us or _utc(file.read(24))
+                found.start_us = found.start_us or utc_us(file.read(24))
             elif name == b"moof":
                 fragment = _read_moof(file.read(min(length - 8, 8 << 20)))
             elif name == b"mdat" and fragment is not None:
@@ -57,11 +60,6 @@ def read_fragments(path: Path, init_bytes: int) -> Found:
                 fragment_start, fragment = found.bytes, None
             position += length
     return found
-
-
-def _utc(body: bytes) -> int:
-    seconds, fraction = struct.unpack_from(">II", body, 8)
-    return int((seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32))
 
 
 def _read_moof(body: bytes) -> tuple[int, int, bool] | None:
@@ -89,11 +87,11 @@ def close_after_crash(index: Index, root: Path, row: Row, now_us: int) -> None:
     try:
         found = read_fragments(path, row.init_bytes)
     except FileNotFoundError:
-        index.remove([row], "lost: the file was not there after a crash", now_us)
+        lose(index, root, [row], now_us)
         return
     if not found.fragments and _is_empty(path):
         path.unlink()
-        index.remove([row], "empty: nothing was written before a crash", now_us)
+        lose(index, root, [row], now_us, deletions.EMPTY)
         return
     with path.open("r+b") as file:
         if found.fragments:
@@ -117,3 +115,12 @@ def close_after_crash(index: Index, root: Path, row: Row, now_us: int) -> None:
         ),
         CLOSED_AFTER_CRASH,
     )
+
+
+def lose(index: Index, root: Path, rows: Sequence[Row], now_us: int, reason: str = deletions.LOST) -> None:
+    """The files of these rows are gone, and not by our hand: a gap with a reason, in the journal and in the index.
+    Raises OSError and sqlite3.Error.
+    """
+    # The journal first (promise I3): if the engine ends here, the next one finds the rows without files again.
+    journal.append(root, now_us, deletions.entries(deletions.of_rows(rows, reason, now_us)))
+    index.remove(rows, reason, now_us)

@@ -9,6 +9,7 @@ import contextlib
 import logging
 from pathlib import Path
 
+from . import deletions, journal
 from .index import Index, Row
 
 _LOGGER = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def delete_by_days(index: Index, root: Path, now_us: int) -> int:
     for camera, kept in index.days():
         before_us = now_us - max(kept * DAY_US, YOUNGEST_US)
         if rows := index.oldest(camera, before_us, STEP):
-            return _delete(index, root, rows, "older than the days to keep", now_us)
+            return _delete(index, root, rows, "days", now_us)
     return 0
 
 
@@ -42,11 +43,13 @@ def delete_for_space(index: Index, root: Path, wanted: int, now_us: int) -> int:
             break
         freed += row.size
         chosen.append(row)
-    return freed if _delete(index, root, chosen, "to keep space free", now_us) else 0
+    return freed if _delete(index, root, chosen, "space", now_us) else 0
 
 
 def _delete(index: Index, root: Path, rows: list[Row], reason: str, now_us: int) -> int:
     gone = []
+    # The journal first (promise I3).
+    journal.append(root, now_us, deletions.entries(deletions.of_rows(rows, reason, now_us)))
     for row in rows:
         path = root / row.path
         try:

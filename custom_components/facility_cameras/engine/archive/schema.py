@@ -2,8 +2,11 @@
 
 Times are UTC microseconds, sizes bytes. `uid`s and `facility` are the hub's ids. What the footage's files cannot tell
 (holds, deletions, what was to be recorded when) also stands in the journal beside them: see journal.py.
+
+At most 300 bytes for a segment, all pages counted: so a run's name stands once, and neighbouring deletions are one row.
 """
 
+from pathlib import Path
 import sqlite3
 
 SCHEMA = 3
@@ -23,9 +26,38 @@ CREATE TABLE duty (
 )
 """
 _DUTY_BY_TIME = "CREATE INDEX duty_by_time ON duty (camera, start_us)"
-#: What is missing of a camera's time, and why.
-_DELETION_BY_TIME = "CREATE INDEX deletion_by_time ON deletion (camera, start_us)"
 _META = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
+#: One unbroken session of a camera. It goes with the last of its `segments`.
+_RUN = """
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY, camera INTEGER NOT NULL REFERENCES camera, uid TEXT NOT NULL,
+    segments INTEGER NOT NULL, UNIQUE (camera, uid)
+)
+"""
+#: `path` is relative to the camera's folder, or, with a slash before it, to the archive. `sha256` is NULL as long as a
+#: file that was taken in has not been read yet.
+_SEGMENT = """
+CREATE TABLE segment (
+    id INTEGER PRIMARY KEY, camera INTEGER NOT NULL REFERENCES camera, run INTEGER NOT NULL REFERENCES run,
+    format INTEGER NOT NULL REFERENCES format, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, pictures INTEGER NOT NULL, state INTEGER NOT NULL, path TEXT NOT NULL,
+    sha256 BLOB, fragments BLOB NOT NULL
+)
+"""
+_SEGMENT_INDEXES = (
+    "CREATE INDEX segment_by_time ON segment (camera, start_us)",
+    "CREATE INDEX segment_by_age ON segment (start_us)",
+    "CREATE INDEX segment_open ON segment (state) WHERE state = 0",
+    "CREATE INDEX segment_unread ON segment (id) WHERE sha256 IS NULL AND state > 0",
+)
+#: Files that are gone, those that touch put together: `files` and `bytes` of them in [start_us, end_us).
+_DELETION = """
+CREATE TABLE deletion (
+    id INTEGER PRIMARY KEY, camera TEXT NOT NULL, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL,
+    files INTEGER NOT NULL, bytes INTEGER NOT NULL, reason TEXT NOT NULL, at_us INTEGER NOT NULL
+)
+"""
+_DELETION_BY_TIME = "CREATE INDEX deletion_by_time ON deletion (camera, start_us)"
 
 TABLES = (
     """
@@ -33,23 +65,10 @@ CREATE TABLE camera (id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, facility 
     folder TEXT NOT NULL UNIQUE, days INTEGER, bytes INTEGER NOT NULL DEFAULT 0)
 """,
     "CREATE TABLE format (id INTEGER PRIMARY KEY, codec TEXT NOT NULL, init BLOB NOT NULL UNIQUE)",
-    """
-CREATE TABLE segment (
-    id INTEGER PRIMARY KEY, camera INTEGER NOT NULL REFERENCES camera, run TEXT NOT NULL,
-    format INTEGER NOT NULL REFERENCES format, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, pictures INTEGER NOT NULL, state INTEGER NOT NULL, path TEXT NOT NULL,
-    sha256 BLOB, fragments BLOB NOT NULL
-)
-""",
-    "CREATE INDEX segment_by_time ON segment (camera, start_us)",
-    "CREATE INDEX segment_by_age ON segment (start_us)",
-    "CREATE INDEX segment_open ON segment (state) WHERE state = 0",
-    """
-CREATE TABLE deletion (
-    id INTEGER PRIMARY KEY, camera TEXT NOT NULL, path TEXT NOT NULL, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, reason TEXT NOT NULL, at_us INTEGER NOT NULL
-)
-""",
+    _RUN,
+    _SEGMENT,
+    *_SEGMENT_INDEXES,
+    _DELETION,
     _DELETION_BY_TIME,
     _HOLD,
     _DUTY,
@@ -57,12 +76,57 @@ CREATE TABLE deletion (
     _META,
 )
 
-#: What turns an index of this schema into one of the next.
-MIGRATIONS: dict[int, tuple[str, ...]] = {2: (_DELETION_BY_TIME, _HOLD, _DUTY, _DUTY_BY_TIME, _META)}
+#: What turns an index of this schema into one of the next. SQL only: 100,000 segments must not hold up recording.
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    2: (
+        _HOLD,
+        _DUTY,
+        _DUTY_BY_TIME,
+        _META,
+        _RUN,
+        "INSERT INTO run (camera, uid, segments) SELECT camera, run, count(*) FROM segment GROUP BY camera, run",
+        "ALTER TABLE segment RENAME TO segment_2",
+        "DROP INDEX segment_by_time",
+        "DROP INDEX segment_by_age",
+        "DROP INDEX segment_open",
+        _SEGMENT,
+        """
+INSERT INTO segment SELECT segment_2.id, segment_2.camera, run.id, format, start_us, end_us, bytes, pictures, state,
+    path, sha256, fragments
+FROM segment_2 CROSS JOIN run ON run.camera = segment_2.camera AND run.uid = segment_2.run ORDER BY segment_2.id
+""",
+        "DROP TABLE segment_2",
+        *_SEGMENT_INDEXES,
+        "ALTER TABLE deletion RENAME TO deletion_2",
+        _DELETION,
+        # Each that begins more than a second after all before it of its camera and reason begins a range.
+        """
+INSERT INTO deletion (camera, start_us, end_us, files, bytes, reason, at_us)
+SELECT camera, min(start_us), max(end_us), count(*), sum(bytes), code, max(at_us) FROM (
+    SELECT *, sum(apart) OVER (PARTITION BY camera, code ORDER BY start_us, id) AS range FROM (
+        SELECT *, coalesce(start_us > 1000000 + max(end_us) OVER (
+            PARTITION BY camera, code ORDER BY start_us, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 1) AS apart
+        FROM (
+            SELECT *, CASE WHEN reason LIKE 'older%' THEN 'days' WHEN reason LIKE 'to keep%' THEN 'space'
+                WHEN reason LIKE 'lost%' THEN 'lost' ELSE 'empty' END AS code FROM deletion_2
+        )
+    )
+) GROUP BY camera, code, range ORDER BY max(id)
+""",
+        "DROP TABLE deletion_2",
+        _DELETION_BY_TIME,
+    )
+}
 
 
 class UnusableIndexError(sqlite3.DatabaseError):
-    """The file is no index that this engine can use."""
+    """The file is no index that this engine can use; `version` is its schema."""
+
+    def __init__(self, version: int) -> None:
+        """Say which schema it has."""
+        super().__init__(f"the index has schema {version}, this engine knows {SCHEMA}")
+        self.version = version
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -78,7 +142,7 @@ def prepare(connection: sqlite3.Connection) -> None:
                 connection.execute(statement)
         elif version != SCHEMA:
             if version > SCHEMA or version not in MIGRATIONS:
-                raise UnusableIndexError(f"index has schema {version}, this engine knows {SCHEMA}")
+                raise UnusableIndexError(version)
             for before in range(version, SCHEMA):
                 for statement in MIGRATIONS[before]:
                     connection.execute(statement)
@@ -89,3 +153,10 @@ def prepare(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def version_of(path: Path) -> int:
+    """The schema of an index that nobody has open, from its file's head; 0 if it is none. Raises OSError."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    return int.from_bytes(head[60:64]) if len(head) == 64 and head.startswith(b"SQLite format 3\0") else 0

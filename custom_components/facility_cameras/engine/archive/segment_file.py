@@ -10,7 +10,8 @@ from pathlib import Path
 import time
 
 from ..playback import Fragment
-from .index import CLOSED, Closing, Index, pack_fragments
+from .fragments import pack_fragments
+from .index import CLOSED, Closing, Index
 
 SYNC_S = 8.0
 #: The kernel takes so many parts in one call (IOV_MAX).
