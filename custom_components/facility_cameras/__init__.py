@@ -16,6 +16,7 @@ from homeassistant.helpers.typing import ConfigType
 from . import (
     actions,
     blueprint_install,
+    completeness,
     dashboard,
     exports,
     footage_in_backups,
@@ -23,6 +24,7 @@ from . import (
     issues,
     recordings,
     views,
+    when_to_record,
     wording,
 )
 from .const import DOMAIN, PLATFORMS
@@ -44,12 +46,16 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     async def stop(_event: Event) -> None:
         await hub.async_stop()
 
-    async def language_changed(_event: Event) -> None:
+    async def core_changed(event: Event) -> None:
         await wording.async_load(hass)
         dashboard.async_speak(hass)
+        if "time_zone" in event.data:
+            # Days begin at another time.
+            for coordinator in tuple(hub.coordinators.values()):
+                await coordinator.async_sync()
 
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop)
-    hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, language_changed)
+    hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, core_changed)
     await hub.outages.async_load()
     await wording.async_load(hass)
     actions.async_register(hass)
@@ -79,6 +85,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> 
         hass.config_entries.async_schedule_reload(entry.entry_id)
     entry.async_on_unload(entry.add_update_listener(present.async_updated))
     entry.async_on_unload(issues.async_watch(hass, coordinator))
+    entry.async_on_unload(when_to_record.async_watch(hass, coordinator))
+    entry.async_on_unload(completeness.async_watch(hass, coordinator))
     entry.async_on_unload(dashboard.async_show(hass, coordinator))
     await footage_in_backups.async_watch(hass, entry)
     return True
@@ -104,6 +112,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: FacilityConfigEntry) ->
     if (hub := hass.data.get(HUB)) is not None:
         for camera_id in cameras_of(entry):
             hub.outages.forget(camera_id)
+            when_to_record.async_clear_camera(hass, camera_id)
         await hub.async_forget(entry.entry_id)
 
 
@@ -127,6 +136,7 @@ class _Present:
         for camera_id in before.keys() - now.cameras.keys():
             coordinator.async_drop_camera(camera_id)
             issues.async_clear_camera(hass, camera_id)
+            when_to_record.async_clear_camera(hass, camera_id)
             coordinator.hub.outages.forget(camera_id)
         for camera_id, camera in cameras_of(entry).items():
             if camera_id not in before:

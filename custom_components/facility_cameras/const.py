@@ -38,6 +38,14 @@ CONF_AUDIO: Final = "audio"
 CONF_RECORD: Final = "record"
 CONF_ZONE: Final = "zone"
 CONF_DEVICE: Final = "device"
+CONF_WHEN: Final = "when"
+CONF_WHEN_ENTITY: Final = "when_entity"
+CONF_BEFORE: Final = "before_s"
+CONF_AFTER: Final = "after_s"
+
+#: When a camera is recorded.
+WHEN_ALWAYS: Final = "always"
+WHEN_ENTITY: Final = "entity"
 
 DEFAULT_DAYS_TO_KEEP: Final = 30
 DEFAULT_PLANNED_CAMERAS: Final = 8

@@ -7,7 +7,7 @@ from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 from yarl import URL
 
-from .const import CONF_ARCHIVE_ID, CONF_SECOND_COPY_ID
+from .const import CONF_ARCHIVE_ID, CONF_SECOND_COPY_ID, CONF_WHEN_ENTITY
 from .coordinator import FacilityConfigEntry
 from .engine.rtsp.login_in_path import masked
 
@@ -16,6 +16,8 @@ _REDACT = {
     CONF_PASSWORD,
     CONF_SECOND_COPY_ID,
     CONF_USERNAME,
+    # It may be called after a person.
+    CONF_WHEN_ENTITY,
     "host",
     "mac",
     "onvif_host",

@@ -15,6 +15,7 @@ from typing import Any, cast
 import aiohttp
 
 from .engine.api import (
+    CameraCompleteness,
     CameraState,
     ClipRequest,
     EngineInfo,
@@ -35,6 +36,7 @@ from .engine.api import (
     Segment,
     Size,
     Span,
+    WantedRequest,
 )
 
 #: A line of the event stream holds every camera of the hub: 1,000 cameras are about 0.6 MiB.
@@ -186,6 +188,15 @@ class EngineClient:
         """One file of a camera's footage."""
         return cast("Segment", await self._json("GET", f"/v1/cameras/{camera_id}/segments/{segment_id}"))
 
+    async def completeness(self, facility_id: str) -> list[CameraCompleteness]:
+        """How complete the recording of a facility's cameras is; nothing while its footage cannot be reached."""
+        answer = await self._json("GET", f"/v1/facilities/{facility_id}/completeness")
+        return cast("list[CameraCompleteness]", answer["cameras"])
+
+    async def put_wanted(self, camera_id: str, *, wanted: bool) -> None:
+        """Whether a camera is to be recorded, as its schedule or entity says now."""
+        await self._json("PUT", f"/v1/cameras/{camera_id}/wanted", body={"wanted": wanted})
+
     async def playlist(self, camera_id: str, start: int, end: int) -> bytes:
         """An HLS media playlist of the footage between two times, with relative URIs."""
         return await self._bytes(f"/v1/cameras/{camera_id}/playlist", start=start, end=end)
@@ -281,6 +292,7 @@ class EngineClient:
         | ProtectRequest
         | ReleaseRequest
         | RestreamRequest
+        | WantedRequest
         | None = None,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
         **query: int,

@@ -14,6 +14,10 @@ from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, Config
 from homeassistant.const import CONF_ADDRESS, CONF_NAME, CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    EntitySelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -25,14 +29,20 @@ import voluptuous as vol
 from . import wording
 from .camera_device import CameraDevice, address_id, address_key
 from .const import (
+    CONF_AFTER,
     CONF_AUDIO,
+    CONF_BEFORE,
     CONF_DAYS_TO_KEEP,
     CONF_DEVICE,
     CONF_RECORD,
+    CONF_WHEN,
+    CONF_WHEN_ENTITY,
     CONF_ZONE,
     DOMAIN,
     LOGGER,
     SUBENTRY_CAMERA,
+    WHEN_ALWAYS,
+    WHEN_ENTITY,
     ZONES,
 )
 from .engine.api import Cause, ProbeResult
@@ -67,6 +77,22 @@ _SETTINGS = vol.Schema(
         vol.Required(CONF_AUDIO, default=False): BooleanSelector(),
     }
 )
+_SECONDS = NumberSelector(
+    NumberSelectorConfig(min=0, max=300, step=1, unit_of_measurement="s", mode=NumberSelectorMode.BOX)
+)
+_WHEN = vol.Schema(
+    {
+        vol.Required(CONF_WHEN, default=WHEN_ALWAYS): SelectSelector(
+            SelectSelectorConfig(
+                options=[WHEN_ALWAYS, WHEN_ENTITY], translation_key="when", mode=SelectSelectorMode.LIST
+            )
+        ),
+        vol.Optional(CONF_WHEN_ENTITY): EntitySelector(),
+        vol.Required(CONF_BEFORE, default=10): _SECONDS,
+        vol.Required(CONF_AFTER, default=30): _SECONDS,
+    }
+)
+_WHEN_KEYS = (CONF_WHEN, CONF_WHEN_ENTITY, CONF_BEFORE, CONF_AFTER)
 
 
 @dataclass(slots=True)
@@ -108,7 +134,7 @@ class CameraFlow(ConfigSubentryFlow):
         camera = self._get_reconfigure_subentry()
         return self.async_show_menu(
             step_id="reconfigure",
-            menu_options=["connection", "settings"],
+            menu_options=["connection", "recording", "settings"],
             description_placeholders={"camera": camera.title},
         )
 
@@ -125,6 +151,21 @@ class CameraFlow(ConfigSubentryFlow):
             self._typed = address
         suggested = {CONF_ADDRESS: masked(address), CONF_USERNAME: camera.data.get(CONF_USERNAME, "")}
         return await self._async_address("connection", user_input, suggested)
+
+    async def async_step_recording(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Always, or while an entity says so; the camera itself is not asked."""
+        camera = self._get_reconfigure_subentry()
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            if user_input[CONF_WHEN] == WHEN_ALWAYS or user_input.get(CONF_WHEN_ENTITY):
+                return self.async_update_and_abort(self._get_entry(), camera, data_updates=user_input)
+            errors[CONF_WHEN_ENTITY] = "when_entity_missing"
+        return self.async_show_form(
+            step_id="recording",
+            data_schema=self.add_suggested_values_to_schema(_WHEN, user_input or camera.data),
+            errors=errors,
+            description_placeholders={"camera": camera.title},
+        )
 
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Name, place, sound and days to keep; the camera itself is not asked."""
@@ -375,6 +416,8 @@ class CameraFlow(ConfigSubentryFlow):
         entry: ConfigEntry = self._get_entry()
         camera = self._get_reconfigure_subentry()
         data |= {key: camera.data[key] for key in (CONF_RECORD, CONF_DAYS_TO_KEEP) if key in camera.data}
+        data[CONF_RECORD] = camera.data[CONF_RECORD]
+        data |= {key: camera.data[key] for key in _WHEN_KEYS if key in camera.data}
         return self.async_update_and_abort(entry, camera, title=name, data=data, unique_id=self._camera.unique_id)
 
 

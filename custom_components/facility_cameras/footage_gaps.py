@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from . import wording
 from .engine.api import Gap as Reason, Gaps, Span
-from .engine_client import EngineError
 from .footage_time import US, Interval
 from .hub import HUB
 
@@ -64,12 +62,7 @@ def _holes(spans: Sequence[Span], start: int, end: int) -> list[tuple[int, int]]
 
 async def async_known(hass: HomeAssistant, camera_id: str, start: int, end: int) -> Gaps:
     """What was to be recorded in [start, end) (UTC microseconds) and is not there. Raises EngineError."""
-    try:
-        return await hass.data[HUB].client.gaps(camera_id, start, end)
-    except EngineError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
-            raise
-        return {"gaps": [], "wanted_s": 0.0, "footage_s": 0.0, "until": end, "more": False}
+    return await hass.data[HUB].client.gaps(camera_id, start, end)
 
 
 def reasons_of(hass: HomeAssistant, reasons: Sequence[Reason], start: int, end: int) -> tuple[str, ...]:

@@ -18,6 +18,15 @@ from homeassistant.util import dt as dt_util
 from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
 from .engine.api import CameraState, FacilityState, Status
 from .entity import CameraOwnedEntity, FacilityEntity, async_add_for_cameras
+from .recording_sensors import (
+    COMPLETENESS,
+    LAST_GAP,
+    RECORDING_STATE,
+    CameraCompletenessSensor,
+    FacilityCompletenessSensor,
+    LastGapSensor,
+    RecordingStateSensor,
+)
 
 PARALLEL_UPDATES = 0
 
@@ -231,11 +240,15 @@ async def async_setup_entry(
     """Add the sensors of the facility and of each camera."""
     async_add_entities(FacilitySensor(entry.runtime_data, description) for description in FACILITY_SENSORS)
     async_add_entities(FootageSensor(entry.runtime_data, description) for description in FOOTAGE_SENSORS)
+    async_add_entities(FacilityCompletenessSensor(entry.runtime_data, description) for description in COMPLETENESS)
     async_add_for_cameras(
         entry,
         async_add_entities,
         lambda coordinator, camera_id: [
             StatusSensor(coordinator, camera_id),
+            RecordingStateSensor(coordinator, camera_id, RECORDING_STATE),
+            LastGapSensor(coordinator, camera_id, LAST_GAP),
+            *(CameraCompletenessSensor(coordinator, camera_id, description) for description in COMPLETENESS),
             *(CameraSensor(coordinator, camera_id, description) for description in CAMERA_SENSORS),
         ],
     )

@@ -46,6 +46,9 @@ def config(camera: CameraSpec, url: str, *, audio: bool = False) -> CameraConfig
         "audio": audio,
         "record": True,
         "days_to_keep": 0,
+        "wanted": True,
+        "before_s": 0.0,
+        "after_s": 0.0,
     }
 
 
@@ -149,6 +152,11 @@ class Rig:
         self._configs[name] = wanted
         await self.put()
 
+    async def change(self, name: str, *, wanted: bool | None, before_s: float = 0.0, after_s: float = 0.0) -> None:
+        """Have a camera recorded by an entity that says this."""
+        self._configs[name] |= {"wanted": wanted, "before_s": before_s, "after_s": after_s}
+        await self.put()
+
     async def put(self) -> None:
         """Tell the supervisor."""
         await self.supervisor.put_facility(
@@ -160,6 +168,7 @@ class Rig:
                 "days_to_keep": 15,
                 "quota_bytes": 0,
                 "least_days": 0,
+                "zone": "Asia/Ho_Chi_Minh",
                 "cameras": list(self._configs.values()),
             }
         )

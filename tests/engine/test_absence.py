@@ -74,6 +74,7 @@ async def _absence(loop: SkippingLoop, site: Site, config: CameraConfig, folder:
             "days_to_keep": 15,
             "quota_bytes": 0,
             "least_days": 0,
+            "zone": "UTC",
             "cameras": [config],
         }
     )

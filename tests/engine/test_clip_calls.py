@@ -117,7 +117,7 @@ async def test_a_job_ends_with_the_request_that_asked(tmp_path: Path) -> None:
     await server.start(tmp_path / "s")
     camera: CameraConfig = {
         "id": "c", "name": "c", "url": "rtsp://127.0.0.1:9/", "username": "", "password": "", "audio": False, "record": False,
-        "days_to_keep": 0,
+        "days_to_keep": 0, "wanted": True, "before_s": 0.0, "after_s": 0.0,
     }  # fmt: skip
     go_on = threading.Event()
     try:
@@ -130,6 +130,7 @@ async def test_a_job_ends_with_the_request_that_asked(tmp_path: Path) -> None:
                 "days_to_keep": 1,
                 "quota_bytes": 0,
                 "least_days": 0,
+                "zone": "UTC",
                 "cameras": [camera],
             }
         )

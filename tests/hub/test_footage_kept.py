@@ -151,7 +151,7 @@ async def test_quota_and_least_days_are_chosen_changed_and_emptied(home: HomeAss
         flow = await home.config_entries.flow.async_configure(flow["flow_id"], {})
     entry = flow["result"]
     await home.async_block_till_done()
-    config = facility_config(entry)
+    config = facility_config(home, entry)
     assert (config["days_to_keep"], config["least_days"], config["quota_bytes"]) == (7, 7, 250_000_000_000)
     flow = await home.config_entries.flow.async_init(
         DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
@@ -163,7 +163,7 @@ async def test_quota_and_least_days_are_chosen_changed_and_emptied(home: HomeAss
     if flow["type"] is FlowResultType.FORM:
         flow = await home.config_entries.flow.async_configure(flow["flow_id"], {})
     assert flow["reason"] == "reconfigure_successful"
-    config = facility_config(entry)
+    config = facility_config(home, entry)
     assert (config["days_to_keep"], config["least_days"], config["quota_bytes"]) == (7, 0, 0)
 
 
@@ -184,7 +184,7 @@ async def test_days_of_one_camera(
     given = {"name": "Gate", "zone": "gate", "audio": False}
     await subentries.async_configure(flow["flow_id"], given | ({"days_to_keep": days} if days else {}))
     await home.async_block_till_done()
-    assert facility_config(entry)["cameras"][0]["days_to_keep"] == (days or 0)
+    assert facility_config(home, entry)["cameras"][0]["days_to_keep"] == (days or 0)
     # Another address leaves it as it is.
     flow = await subentries.async_init(
         (entry.entry_id, "camera"), context={"source": SOURCE_RECONFIGURE, "subentry_id": key}
@@ -193,4 +193,4 @@ async def test_days_of_one_camera(
     flow = await subentries.async_configure(flow["flow_id"], {"address": gate.url, **gate.login})
     await subentries.async_configure(flow["flow_id"], given)
     await home.async_block_till_done()
-    assert facility_config(entry)["cameras"][0]["days_to_keep"] == (days or 0)
+    assert facility_config(home, entry)["cameras"][0]["days_to_keep"] == (days or 0)

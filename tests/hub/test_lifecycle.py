@@ -188,6 +188,7 @@ async def test_facilities_removed_meanwhile_are_dropped(
             "days_to_keep": 7,
             "quota_bytes": 0,
             "least_days": 0,
+            "zone": "UTC",
             "cameras": [],
         }
     )

@@ -62,8 +62,39 @@ class Problem(TypedDict):
     placeholders: dict[str, str]
 
 
+class Duty(StrEnum):
+    """What a camera's recording is about, from some time to some time (archive/duty.py)."""
+
+    RECORD = "record"  # to be recorded, and running
+    OFF = "off"  # switched off: never a gap
+    IDLE = "idle"  # its schedule or entity says no: never a gap
+    OFFLINE = "offline"  # to be recorded; the camera gives nothing
+    VOLUME = "volume"  # to be recorded; the disk is full, lost, read-only or failed
+    OVERLOAD = "overload"  # to be recorded; the disk was too slow
+    DOWN = "down"  # was to be recorded when the engine ended: it did not run
+    CLOCK = "clock"  # our clock was set forward: time that never was
+
+
+class GapReason(StrEnum):
+    """Why there is no footage of a time that was to be recorded. Each has words in both languages."""
+
+    OFFLINE = "offline"
+    STARTING = "starting"
+    INTERRUPTED = "interrupted"
+    DOWN = "down"
+    VOLUME = "volume"
+    OVERLOAD = "overload"
+    DELETED = "deleted"
+    LOST = "lost"
+
+
 class CameraConfig(TypedDict):
-    """One camera as the hub wants it. `url` holds no credentials; `days_to_keep` 0 is as the facility."""
+    """One camera as the hub wants it. `url` holds no credentials.
+
+    `record` is the switch and has the last word. `wanted` is what a schedule or entity says now (True where always is
+    meant; None: not known, what was last known holds). By an entity, footage begins `before_s` seconds before it became
+    wanted and goes on for `after_s`. `days_to_keep` 0 is as the facility.
+    """
 
     id: str
     name: str
@@ -73,13 +104,17 @@ class CameraConfig(TypedDict):
     audio: bool
     record: bool
     days_to_keep: int
+    wanted: bool | None
+    before_s: float
+    after_s: float
 
 
 class FacilityConfig(TypedDict):
     """One facility with all its cameras. `archive` is the footage folder the technician chose (absolute);
     `archive_id` the id in that folder's marker file: where it does not match, nothing is written. `quota_bytes` 0 is no
     quota; footage younger than `least_days` (0: an hour) is never deleted for space. `second_copy` is an absolute folder
-    for a second copy of protected footage ("": none), `second_copy_id` the id in its marker.
+    for a second copy of protected footage ("": none), `second_copy_id` the id in its marker. `zone` (IANA) is where its
+    days begin.
     """
 
     id: str
@@ -91,12 +126,19 @@ class FacilityConfig(TypedDict):
     least_days: int
     second_copy: NotRequired[str]
     second_copy_id: NotRequired[str]
+    zone: str
     cameras: list[CameraConfig]
 
 
 #: What a hub, or a list that an earlier engine saved, may leave out.
-CAMERA_DEFAULTS: dict[str, int | str] = {"days_to_keep": 0}
-FACILITY_DEFAULTS: dict[str, int | str] = {"quota_bytes": 0, "least_days": 0, "second_copy": "", "second_copy_id": ""}
+CAMERA_DEFAULTS: dict[str, object] = {"days_to_keep": 0, "wanted": True, "before_s": 0.0, "after_s": 0.0}
+FACILITY_DEFAULTS: dict[str, object] = {
+    "quota_bytes": 0,
+    "least_days": 0,
+    "second_copy": "",
+    "second_copy_id": "",
+    "zone": "UTC",
+}
 
 
 class Format(TypedDict):
@@ -111,7 +153,8 @@ class Format(TypedDict):
 
 class CameraState(TypedDict):
     """What is known of one camera. `since` is when `status` began; `recording` is true while fragments land on disk;
-    `recorded_s` counts seconds of footage since the engine started; `first_picture_s` is the time from the newest
+    `recording_wanted` is what the switch and, where there is one, the schedule or entity say, `duty` a `Duty`: what its
+    recording is about now; `recorded_s` counts seconds of footage since the engine started; `first_picture_s` is the time from the newest
     connection attempt to its first keyframe; `reconnects` counts sessions after the first.
     """
 
@@ -122,6 +165,7 @@ class CameraState(TypedDict):
     problem: Problem
     recording: bool
     recording_wanted: bool
+    duty: str
     format: Format | None
     recorded_s: float
     first_picture_s: float | None
@@ -340,7 +384,9 @@ class Size(TypedDict):
 
 
 class Gap(TypedDict):
-    """What was to be recorded and is not there, with the reason and, where one is known, its cause."""
+    """A time that was to be recorded and has no footage. `reason` is a `GapReason`; `cause` tells more of `offline` (a
+    `Cause`), `volume` (a `VolumeState`) and `deleted` (`days`, `space`, `quota`), and is empty otherwise.
+    """
 
     start: int
     end: int
@@ -349,8 +395,8 @@ class Gap(TypedDict):
 
 
 class Gaps(TypedDict):
-    """GET /v1/cameras/{id}/gaps: `wanted_s` of the time was to be recorded, `footage_s` of it is there, known up to
-    `until`; `more` says that there are gaps after those listed.
+    """GET /v1/cameras/{id}/gaps: oldest first. Totals in seconds; `until` is how far it is known by now; `more`: there
+    are other gaps after these.
     """
 
     gaps: list[Gap]
@@ -358,6 +404,25 @@ class Gaps(TypedDict):
     footage_s: float
     until: int
     more: bool
+
+
+class CameraCompleteness(TypedDict):
+    """Of one camera, seconds that were to be recorded and seconds of these that are on disk: today, and today with the
+    six days before it (days of the facility's zone). `last_gap` is the newest of the seven days.
+    """
+
+    id: str
+    today_wanted_s: float
+    today_footage_s: float
+    week_wanted_s: float
+    week_footage_s: float
+    last_gap: Gap | None
+
+
+class WantedRequest(TypedDict):
+    """PUT /v1/cameras/{id}/wanted."""
+
+    wanted: bool
 
 
 class Segment(TypedDict):

@@ -14,7 +14,7 @@ from typing import cast
 from aiohttp import web
 import orjson
 
-from . import footage, server_holds
+from . import footage, server_duty, server_holds
 from .api import (
     API_VERSION,
     CAMERA_DEFAULTS,
@@ -39,7 +39,9 @@ from .thumbnails import Thumbnails
 
 FIGURES_S = 10.0
 BODY_BYTES = 4 << 20
-_FACILITY = {
+type Kinds = dict[str, type | tuple[type, ...]]
+
+_FACILITY: Kinds = {
     "name": str,
     "archive": str,
     "archive_id": str,
@@ -48,9 +50,10 @@ _FACILITY = {
     "least_days": int,
     "second_copy": str,
     "second_copy_id": str,
+    "zone": str,
     "cameras": list,
 }
-_CAMERA = {
+_CAMERA: Kinds = {
     "id": str,
     "name": str,
     "url": str,
@@ -59,6 +62,9 @@ _CAMERA = {
     "audio": bool,
     "record": bool,
     "days_to_keep": int,
+    "wanted": (bool, type(None)),
+    "before_s": (float, int),
+    "after_s": (float, int),
 }
 #: Nobody keeps footage for longer: beyond it times are no times any more.
 _DAYS = 36_500
@@ -74,9 +80,7 @@ def _error(status: int, sentence: str) -> web.Response:
     return _json({"error": sentence}, status)
 
 
-def _checked(
-    content: object, wanted: dict[str, type], defaults: Mapping[str, int | str] | None = None
-) -> dict[str, object]:
+def _checked(content: object, wanted: Kinds, defaults: Mapping[str, object] | None = None) -> dict[str, object]:
     """`content` if it is an object with these fields; those with a default may be missing. Raises ValueError."""
     if not isinstance(content, dict):
         raise ValueError("an object is wanted")  # noqa: TRY004  (a bad body is a bad value)
@@ -176,6 +180,7 @@ class Server:
                 web.post("/v1/flush", self._flush),
                 web.post("/v1/leave", self._post_leave),
                 *server_holds.routes(self._supervisor.protection),
+                *server_duty.routes(self._supervisor),
             ]
         )
         app.add_routes(self._routes)
@@ -262,6 +267,7 @@ class Server:
             cameras = [_checked(one, _CAMERA, CAMERA_DEFAULTS) for one in cast("list[object]", facility["cameras"])]
             facility["cameras"] = cameras
             _check_days(facility, cameras)
+            server_duty.check(cameras)
             if not Path(cast("str", facility["archive"])).is_absolute():
                 raise ValueError("archive is an absolute path")
             _check_second_copy(cast("FacilityConfig", facility))

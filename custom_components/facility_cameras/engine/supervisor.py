@@ -13,6 +13,7 @@ from . import saved
 from .api import (
     CAMERA_DEFAULTS,
     FACILITY_DEFAULTS,
+    CameraCompleteness,
     CameraConfig,
     CameraState,
     FacilityConfig,
@@ -24,8 +25,10 @@ from .archive.cleaner import Report
 from .archive.retention import DAY_US, YOUNGEST_US, Rules
 from .camera import Camera
 from .clock import Clock, microseconds
+from .completeness import Completeness
 from .feed import Feed
 from .folder_name import folder_name
+from .gate import Memory
 from .logins import Logins
 from .protection import Protection
 from .recorder import Recorder
@@ -55,6 +58,8 @@ class Supervisor:
         self._dialogues = asyncio.Semaphore(DIALOGUES)
         self._facilities: dict[str, FacilityConfig] = {}
         self._archives: dict[tuple[str, str], Archive] = {}
+        self._completeness: dict[str, Completeness] = {}
+        self._memory = Memory()
         self._cameras: dict[str, Camera] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -92,6 +97,8 @@ class Supervisor:
                 # Each as a call of its own: one that fails holds up none of the others, nor this.
                 loop.call_soon(camera.check)
             loop.call_soon(self.protection.check)
+            for archive in self._archives.values():
+                loop.call_soon(archive.duties.beat)
             if self._save_wanted.is_set():
                 await self._save_later()
             await asyncio.sleep(1.0)
@@ -159,14 +166,25 @@ class Supervisor:
         facility = self._facilities.pop(identity, None)
         if facility is None:
             return
+        self._completeness.pop(identity, None)
         for camera in facility["cameras"]:
             self._remove(camera["id"])
         self._renew_archives()
         await self.save()
 
+    def set_wanted(self, camera: Camera, *, wanted: bool) -> None:
+        """What a camera's schedule or entity says now. Saved within a second."""
+        facility = self._facilities[camera.facility]
+        for config in facility["cameras"]:
+            if config["id"] == camera.config["id"]:
+                config["wanted"] = wanted
+                self._save_wanted.set()
+        camera.take({**camera.config, "wanted": wanted})
+        self.on_changed(camera.state())
+
     def _apply(self, facility: FacilityConfig) -> None:
-        facility = _completed(facility)
         before = self._facilities.get(facility["id"])
+        facility = _completed(facility, before)
         same_archive = before is not None and all(before[key] == facility[key] for key in ("archive", "archive_id"))
         archive = self._archive(facility)
         wanted = {camera["id"]: camera for camera in facility["cameras"]}
@@ -177,9 +195,7 @@ class Supervisor:
         for config in wanted.values():
             known = self._cameras.get(config["id"])
             if known is not None and same_archive and _same_session(known.config, config):
-                if known.config["record"] != config["record"]:
-                    known.set_recording(wanted=config["record"])
-                known.config = config
+                known.take(config)
             else:
                 self._add(config, facility, archive)
         self._renew_archives()
@@ -216,6 +232,8 @@ class Supervisor:
             config,
             facility["id"],
             recorder,
+            archive,
+            memory=self._memory,
             clock=self._clock,
             ticker=self._ticker,
             logins=self._logins,
@@ -223,6 +241,8 @@ class Supervisor:
             changed=lambda camera: self.on_changed(camera.state()),
         )
         if before is not None:
+            if self._cameras[config["id"]].archive is not archive:
+                self._cameras[config["id"]].archive.duties.gone(config["id"])
             self._remove(config["id"], told=False)
         self._cameras[config["id"]] = camera
         self._start(camera, before)
@@ -251,9 +271,13 @@ class Supervisor:
             self._start(camera, None)
 
     def _remove(self, identity: str, *, told: bool = True) -> None:
-        self._cameras.pop(identity, None)
+        camera = self._cameras.pop(identity, None)
+        if camera is not None:
+            camera.gate.end()
         if told:
             self._logins.remove(identity)
+            if camera is not None:
+                camera.archive.duties.gone(identity)
         task = self._tasks.pop(identity, None)
         if task is not None:
             task.cancel()
@@ -300,6 +324,17 @@ class Supervisor:
         for camera in self._cameras.values():
             camera.renew_figures()
 
+    async def completeness(self, identity: str) -> list[CameraCompleteness] | None:
+        """Of the cameras of a facility; None if there is no such facility. Raises sqlite3.Error."""
+        facility = self._facilities.get(identity)
+        if facility is None:
+            return None
+        archive, counted = self._archives[_archive_key(facility)], self._completeness.get(identity)
+        if counted is None or counted.archive is not archive:
+            counted = self._completeness[identity] = Completeness(archive)
+        cameras = [one["id"] for one in facility["cameras"]]
+        return await asyncio.to_thread(counted.of, cameras, facility["zone"])
+
     async def facilities(self) -> list[FacilityState]:
         """The state of all facilities' footage."""
         return await asyncio.to_thread(lambda: [self._facility_state(one) for one in tuple(self._facilities.values())])
@@ -344,14 +379,22 @@ class Supervisor:
         }
 
 
-def _completed(facility: FacilityConfig) -> FacilityConfig:
-    """A facility with what an engine that saved it earlier did not know of yet. Raises KeyError and TypeError."""
-    cameras = [{**CAMERA_DEFAULTS, **camera} for camera in facility["cameras"]]
-    return cast("FacilityConfig", {**FACILITY_DEFAULTS, **facility, "cameras": cameras})
-
-
 def _rules(facility: FacilityConfig) -> Rules:
     return Rules(facility["days_to_keep"], facility["quota_bytes"], max(facility["least_days"] * DAY_US, YOUNGEST_US))
+
+
+def _completed(facility: FacilityConfig, before: FacilityConfig | None) -> FacilityConfig:
+    """A facility with what an engine that saved it earlier did not know of yet, and with what was last wanted where
+    the hub does not know it. Raises KeyError and TypeError.
+    """
+    last = {one["id"]: one["wanted"] for one in before["cameras"]} if before is not None else {}
+    cameras = []
+    for config in facility["cameras"]:
+        camera = {**CAMERA_DEFAULTS, **config}
+        if camera["wanted"] is None:
+            camera["wanted"] = last.get(config["id"], True)
+        cameras.append(camera)
+    return cast("FacilityConfig", {**FACILITY_DEFAULTS, **facility, "cameras": cameras})
 
 
 def _archive_key(facility: FacilityConfig) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from . import holds, journal, opening
 from .behind import Behind
 from .beside import Beside
 from .cleaner import Cleaner
+from .duty import Duties
 from .index import Index, Row
 from .recording import Recording
 from .repair import close_after_crash
@@ -59,6 +60,8 @@ class Archive:
         self.clock = clock
         self._beside = Beside(f"deleting in {root.name}", lambda: self._queue.put((None, 0, _look_after)))
         self.cleaner = Cleaner(root, clock, self._beside.start)
+        #: What its cameras' recording was about, from when to when.
+        self.duties = Duties(self, clock)
         #: Files being written by their segment's id. A file stays here until the index says that it is closed.
         self.open_files: dict[int, SegmentFile] = {}
         #: Fragments dropped because the disk was too slow.
@@ -86,6 +89,7 @@ class Archive:
 
     def close(self) -> None:
         """Write what is queued and end. Blocks until then, 10 s at most."""
+        self.duties.close()
         self._queue.put(None)
         self._thread.join(10)
 
@@ -95,6 +99,11 @@ class Archive:
         return Volume(VolumeState.MISSING) if self._hung else self._volume
 
     @property
+    def looked(self) -> bool:
+        """Whether anything is known of the volume yet."""
+        return self._told is not None or self._hung
+
+    @property
     def index(self) -> Index | None:
         """The index, None while the volume is away or does not answer."""
         return None if self._hung else self._index
@@ -102,6 +111,11 @@ class Archive:
     @property
     def _hung(self) -> bool:
         return self.clock.monotonic() - self._alive > HUNG_S
+
+    @property
+    def has_room(self) -> bool:
+        """Whether little waits for the disk: more than what cameras send by and by may be queued."""
+        return self._queued < QUEUE_BYTES // 4
 
     @property
     def findings(self) -> Findings | None:

@@ -52,6 +52,11 @@ def files(root: Path) -> list[Path]:
     return sorted((root / FOLDER).glob(_FILES))
 
 
+def newest_us(root: Path) -> int:
+    """When it was last written to, UTC microseconds; 0 if there is none."""
+    return max((path.stat().st_mtime_ns // 1000 for path in files(root)), default=0)
+
+
 def read(root: Path) -> Iterator[dict[str, object]]:
     """Every entry, oldest month first; nothing if there is no journal. Raises OSError."""
     for path in files(root):

@@ -16,7 +16,7 @@ import logging
 from pathlib import Path
 import sqlite3
 
-from . import journal, recall
+from . import duty, journal, recall
 from .index import Index
 from .schema import SCHEMA, UnusableIndexError, version_of
 
@@ -54,6 +54,7 @@ def open_index(root: Path, now_us: int) -> Index:
             # At once: a camera goes on in its folder, and what is held is held.
             for _ in recall.take_journal(index, root):
                 pass
+            duty.recall(index, root)
     except BaseException:
         index.close()
         raise

@@ -10,7 +10,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from . import recall
+from . import duty, recall
 from .index import Index
 from .opening import INDEX, close_index, rename_index
 from .rereading import Rereading
@@ -66,6 +66,7 @@ def rebuild(root: Path, wait: Callable[[int], None], progress: Callable[[int, in
         undone.callback(index.close)
         for _ in recall.take_journal(index, root):
             pass
+        duty.recall(index, root)
         survey = Survey(index, root)
         for _ in survey.steps():
             progress(0, survey.files)
