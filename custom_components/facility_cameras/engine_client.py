@@ -137,6 +137,14 @@ class EngineClient:
         answer = await self._json("POST", path, body=request, timeout=_HOLD_TIMEOUT)
         return cast("list[HoldState]", answer["holds"])
 
+    async def use_copy(self, facility_id: str) -> None:
+        """Record into this older copy of the facility's archive from now on."""
+        await self._json("POST", f"/v1/facilities/{facility_id}/use_copy")
+
+    async def bring_back(self, facility_id: str) -> None:
+        """Move footage from under the facility's volume into it, behind."""
+        await self._json("POST", f"/v1/facilities/{facility_id}/bring_back")
+
     async def cameras(self) -> list[CameraState]:
         """Every camera of every facility."""
         answer = await self._json("GET", "/v1/cameras")

@@ -4,19 +4,10 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from . import footage_issues
+from . import footage_issues, volume_issues
 from .const import CONF_SECOND_COPY, DOMAIN
 from .coordinator import FacilityCoordinator, cameras_of
-from .engine.api import Cause, CopyCause, Status, VolumeState
-
-#: What is told of the folder where footage lies, and how grave it is.
-_VOLUME_ISSUES = {
-    VolumeState.LOW: ("disk_nearly_full", ir.IssueSeverity.WARNING),
-    VolumeState.FULL: ("disk_full", ir.IssueSeverity.ERROR),
-    VolumeState.MISSING: ("archive_missing", ir.IssueSeverity.ERROR),
-    VolumeState.READ_ONLY: ("archive_read_only", ir.IssueSeverity.ERROR),
-    VolumeState.ERROR: ("archive_error", ir.IssueSeverity.ERROR),
-}
+from .engine.api import Cause, CopyCause, Status
 
 
 @callback
@@ -27,7 +18,7 @@ def async_watch(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBA
     def update() -> None:
         if not coordinator.connected:
             return
-        _update_volume(hass, coordinator)
+        volume_issues.async_update(hass, coordinator)
         footage_issues.async_update(hass, coordinator)
         _update_second_copy(hass, coordinator)
         for camera_id in cameras_of(coordinator.entry):
@@ -40,7 +31,7 @@ def async_watch(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBA
 @callback
 def async_clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """The facility is gone, and so is what was wrong with it."""
-    _delete(hass, _volume_issue(entry.entry_id))
+    volume_issues.async_clear(hass, entry)
     footage_issues.async_clear(hass, entry)
     _delete(hass, _copy_issue(entry.entry_id))
     for camera_id in cameras_of(entry):
@@ -51,10 +42,6 @@ def async_clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
 def async_clear_camera(hass: HomeAssistant, camera_id: str) -> None:
     """The camera is gone."""
     _delete(hass, _password_issue(camera_id))
-
-
-def _volume_issue(facility_id: str) -> str:
-    return f"archive_{facility_id}"
 
 
 def _copy_issue(facility_id: str) -> str:
@@ -69,30 +56,6 @@ def _password_issue(camera_id: str) -> str:
 def _delete(hass: HomeAssistant, issue_id: str) -> None:
     if (DOMAIN, issue_id) in ir.async_get(hass).issues:
         ir.async_delete_issue(hass, DOMAIN, issue_id)
-
-
-@callback
-def _update_volume(hass: HomeAssistant, coordinator: FacilityCoordinator) -> None:
-    entry = coordinator.entry
-    state = coordinator.facility
-    found = _VOLUME_ISSUES.get(VolumeState(state["volume"])) if state else None
-    if state is None or found is None:
-        _delete(hass, _volume_issue(entry.entry_id))
-        return
-    key, severity = found
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _volume_issue(entry.entry_id),
-        is_fixable=False,
-        severity=severity,
-        translation_key=key,
-        translation_placeholders={
-            "facility": entry.title,
-            "folder": state["archive"],
-            "free": f"{state['free_bytes'] / 1e9:.1f}",
-        },
-    )
 
 
 @callback

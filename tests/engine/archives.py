@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 from pathlib import Path
 import sqlite3
+from typing import Any
 
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
@@ -36,12 +37,12 @@ class HandClock:
 
 
 @contextlib.contextmanager
-def archive_in(root: Path, clock: HandClock | None = None, *, marked: bool = True) -> Iterator[Archive]:
+def archive_in(root: Path, clock: HandClock | None = None, *, marked: bool = True, **more: Any) -> Iterator[Archive]:
     """An archive that runs in this process."""
     root.mkdir(exist_ok=True)
     if marked:
         mark(root)
-    archive = Archive(root, "A1", clock or HandClock())
+    archive = Archive(root, "A1", clock or HandClock(), **more)
     archive.start()
     try:
         yield archive
@@ -67,11 +68,15 @@ def put(recording: Recording, size: int = 1000) -> None:
     recording.write(built(size), 2_000_000)
 
 
-def refused(archive: Archive) -> None:
-    """Wait until a recording that is begun now is refused."""
-    recording = begin(archive, "refused")
-    wait_for(lambda: recording.failed, 5)
-    recording.close(NOW_US, NOW_US)
+def kept(archive: Archive, camera: str = "c1", start_us: int = NOW_US) -> Recording:
+    """A recording with one fragment, which the archive keeps: its volume is away."""
+    before = archive.kept_bytes
+    recording = begin(archive, camera, start_us)
+    put(recording)
+    wait_for(lambda: archive.kept_bytes > before, 5)
+    assert not recording.failed
+    assert not recording.landed
+    return recording
 
 
 def begin(archive: Archive, camera: str = "c1", start_us: int = NOW_US) -> Recording:

@@ -23,14 +23,14 @@ def hand_run(root: Path, clock: HandClock) -> Iterator[Archive]:
     try:
         yield archive
     finally:
-        archive._close_index()
+        archive._holding.close()
 
 
 def run(archive: Archive) -> None:
     """What its thread would do now."""
     archive.submit(None, 0, lambda: None)
     while not archive._queue.empty():
-        archive._work_once()
+        archive.work_once(0)
 
 
 def settle(archive: Archive) -> None:

@@ -13,9 +13,10 @@ import threading
 
 import pytest
 
-from custom_components.facility_cameras.engine.api import VolumeState
-from custom_components.facility_cameras.engine.archive import archive as archive_module
+from custom_components.facility_cameras.engine.api import VolumeCause, VolumeState
+from custom_components.facility_cameras.engine.archive import archive as archive_module, backlog
 from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.archive.backlog import Memory
 from custom_components.facility_cameras.engine.archive.index import Index
 from tests.engine.archives import (
     IDENTITY,
@@ -28,9 +29,9 @@ from tests.engine.archives import (
     built,
     footage,
     fragment,
+    kept,
     landed,
     put,
-    refused,
     written,
 )
 from tests.engine.living import mark, wait_for
@@ -80,11 +81,10 @@ def test_folder_that_is_not_ours_is_not_written_to(tmp_path: Path, clock: HandCl
     before = sorted(root.iterdir())
     with archive_in(root, clock, marked=False) as archive:
         state_is(archive, clock, VolumeState.MISSING)
-        refused(archive)
+        kept(archive).close(NOW_US, NOW_US + 2_000_000)
         assert sorted(root.iterdir()) == before
         mark(root)
         state_is(archive, clock, VolumeState.OK, VolumeState.LOW)
-        written(archive).close(NOW_US, NOW_US + 2_000_000)
     assert ask(root, "SELECT state, bytes FROM segment") == [(1, len(INIT + IDENTITY + fragment()))]
 
 
@@ -96,17 +96,28 @@ def test_folder_that_vanishes_is_not_made_again(tmp_path: Path, clock: HandClock
         root.rename(tmp_path / "unplugged")
         root.mkdir()
         # Without waiting for the next look: the mount point is never written to.
-        second = begin(archive, "c2")
-        wait_for(lambda: second.failed and recording.failed, 5)
+        second = kept(archive, "c2")
         put(recording)
-        recording.close(NOW_US, NOW_US + 2_000_000)
+        recording.close(NOW_US, NOW_US + 4_000_000)
         state_is(archive, clock, VolumeState.MISSING)
         assert list(root.iterdir()) == []
         root.rmdir()
         (tmp_path / "unplugged").rename(root)
         state_is(archive, clock, VolumeState.OK, VolumeState.LOW)
-        written(archive, NOW_US + 3_000_000).close(NOW_US + 3_000_000, NOW_US + 5_000_000)
-    assert ask(root, "SELECT end_us - start_us, state > 0 FROM segment") == [(2_000_000, 1)] * 2
+        second.close(NOW_US, NOW_US + 2_000_000)
+        wait_for(lambda: recording.duration_us == 4_000_000 and second.landed, 5)
+        wait_for(lambda: archive.index is not None and not archive.index.unfinished(), 5)
+    # What came while it was away is in another file of the same run, which begins where the first one ends.
+    found = ask(
+        root,
+        "SELECT camera.uid, start_us, end_us, run.uid, state > 0 FROM segment "
+        "JOIN camera ON camera.id = segment.camera JOIN run ON run.id = segment.run ORDER BY 1, 2",
+    )
+    assert found == [
+        ("c1", NOW_US, NOW_US + 2_000_000, "run", 1),
+        ("c1", NOW_US + 2_000_000, NOW_US + 4_000_000, "run", 1),
+        ("c2", NOW_US, NOW_US + 2_000_000, "run", 1),
+    ]
     for path in root.rglob("*.mp4"):
         assert path.read_bytes() == INIT + IDENTITY + fragment()
 
@@ -139,13 +150,14 @@ def test_disk_full_pauses_and_resumes(tmp_path: Path, clock: HandClock) -> None:
         taken = fill(root, 100_000)
         for _ in range(5):
             put(recording, 50_000)
-        wait_for(lambda: recording.failed, 5)
-        recording.close(NOW_US, NOW_US + 10_000_000)
+        wait_for(lambda: archive.kept_bytes, 5)
+        recording.close(NOW_US, NOW_US + 12_000_000)
         state_is(archive, clock, VolumeState.FULL)
-        refused(archive)
+        assert archive.volume.cause is VolumeCause.NO_SPACE
         taken.unlink()
         state_is(archive, clock, VolumeState.OK, VolumeState.LOW)
-        written(archive, NOW_US + 20_000_000).close(NOW_US + 20_000_000, NOW_US + 22_000_000)
+        wait_for(lambda: recording.duration_us == 12_000_000, 5)
+        assert not recording.failed
         archive.close()
         found = ask(root, "SELECT path, bytes, end_us - start_us, sha256, state FROM segment ORDER BY start_us")
         assert len(found) == 2
@@ -154,8 +166,8 @@ def test_disk_full_pauses_and_resumes(tmp_path: Path, clock: HandClock) -> None:
             assert state in (1, 2)
             assert len(content) == size
             assert hashlib.sha256(content).digest() == digest
-        # What did not get there is not claimed.
-        assert found[0][2] in (2_000_000, 4_000_000)
+        # Nothing is lost, nothing is told twice.
+        assert sum(int(str(duration)) for _, _, duration, _, _ in found) == 12_000_000
 
 
 def test_disk_that_is_full_at_the_start_is_cleaned(tmp_path: Path, clock: HandClock) -> None:
@@ -183,12 +195,13 @@ def test_volume_that_turns_read_only_pauses_and_resumes(tmp_path: Path, clock: H
         subprocess.run(bind, check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", str(root)], check=True)
         try:
-            refused(archive)
+            clock.now += 6
+            recording = kept(archive)
             state_is(archive, clock, VolumeState.READ_ONLY)
         finally:
             subprocess.run(["umount", "-l", str(root)], check=True)
         state_is(archive, clock, VolumeState.OK, VolumeState.LOW)
-        written(archive).close(NOW_US, NOW_US + 2_000_000)
+        landed(recording).close(NOW_US, NOW_US + 2_000_000)
 
 
 def test_second_engine_does_not_write_until_the_first_is_gone(tmp_path: Path, clock: HandClock) -> None:
@@ -197,12 +210,13 @@ def test_second_engine_does_not_write_until_the_first_is_gone(tmp_path: Path, cl
         wait_for(lambda: first.volume.writable)
         with archive_in(root, clock) as second:
             state_is(second, clock, VolumeState.ERROR)
-            refused(second)
+            assert second.volume.cause is VolumeCause.IN_USE
+            waits = kept(second, start_us=NOW_US + 3_000_000)
             written(first).close(NOW_US, NOW_US + 2_000_000)
             first.close()
             clock.now += 1
             wait_for(lambda: second.volume.writable, 5)
-            written(second, NOW_US + 3_000_000).close(NOW_US + 3_000_000, NOW_US + 5_000_000)
+            landed(waits).close(NOW_US + 3_000_000, NOW_US + 5_000_000)
     assert len(ask(root, "SELECT 1 FROM segment WHERE state = 1")) == 2
 
 
@@ -214,9 +228,9 @@ def hold(answers: threading.Event) -> None:
 def test_slow_disk_bounds_what_waits_and_writes_what_was_taken(
     tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive_module, "QUEUE_BYTES", 10 * built().size)
+    monkeypatch.setattr(backlog, "QUEUE_BYTES", 6 * built().size)
     root = tmp_path / "archive"
-    with archive_in(root, clock) as archive:
+    with archive_in(root, clock, memory=Memory(4 * built().size)) as archive:
         wait_for(lambda: archive.volume.writable)
         recording = written(archive)
         answers = threading.Event()
@@ -250,10 +264,10 @@ def test_fault_of_ours_does_not_end_the_writer_thread(
         wait_for(lambda: archive.volume.writable)
         recording = written(archive)
         archive.submit(None, 0, fault)
-        wait_for(lambda: recording.failed, 5)
-        recording.close(NOW_US, NOW_US + 2_000_000)
-        state_is(archive, clock, VolumeState.OK, VolumeState.LOW)
-        written(archive, NOW_US + 3_000_000).close(NOW_US + 3_000_000, NOW_US + 5_000_000)
+        wait_for(lambda: told, 5)
+        put(recording)
+        wait_for(lambda: recording.duration_us == 4_000_000, 5)
+        recording.close(NOW_US, NOW_US + 4_000_000)
     assert [type(one.exc_value) for one in told] == [ZeroDivisionError]
     assert ask(root, "SELECT end_us - start_us, state FROM segment") == [(2_000_000, 1)] * 2
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 import json
+import os
 from pathlib import Path
 import shutil
+import signal
 
 import pytest
 
@@ -154,3 +156,43 @@ def test_configuration_disk_that_cannot_be_written_stops_nothing(engine: Engine,
     wait_for(lambda: saved.exists() and "camera-1" in saved.read_text(), 5)
     # Told once, tried every second.
     assert engine.log().count("cannot be saved") == 1
+
+
+def test_volume_that_hangs_holds_up_nothing_else(engine: Engine, site: Site, tmp_path: Path) -> None:
+    """A call on it that never comes back, as on a network share whose server is gone: the marker is a pipe that nobody
+    writes into.
+    """
+    first, second = site.configs()
+    other = tmp_path / "other"
+    other.mkdir()
+    mark(other, "A2")
+    engine.put([first])
+    engine.put([second], "f2", archive=str(other), archive_id="A2")
+    wait_for(lambda: engine.recorded(1) and engine.recorded(1, "camera-2"))
+    (other / ".facility_cameras.json").unlink()
+    os.mkfifo(other / ".facility_cameras.json")
+
+    def volumes() -> dict[str, tuple[str, str]]:
+        found = engine.call("GET", "/v1/facilities")[1]["facilities"]
+        return {one["id"]: (one["volume"], one["volume_cause"]) for one in found}
+
+    wait_for(lambda: volumes()["f2"] == ("missing", "no_answer"), 40)
+    # Answers, the stream's other camera and the other archive go on.
+    assert engine.call("GET", "/v1/cameras/camera-2/segments") == (200, {"segments": []})
+    before = engine.cameras()["camera-1"]["recorded_s"]
+    wait_for(lambda: engine.recorded(before + 2))
+    assert volumes()["f1"][0] in ("ok", "low")
+    assert engine.cameras()["camera-2"]["status"] == "online"
+    assert engine.call("POST", "/v1/flush")[0] == 504
+    engine.process.send_signal(signal.SIGTERM)
+    assert engine.process.wait(10) == 0
+    closed_and_whole(engine.archive)
+    assert "threads are left behind" in engine.log()
+    # What had come before is repaired by the next.
+    (other / ".facility_cameras.json").unlink()
+    mark(other, "A2")
+    engine.start()
+    engine.ready()
+    wait_for(lambda: volumes()["f2"][0] in ("ok", "low") and engine.recorded(1, "camera-2"))
+    engine.leave()
+    closed_and_whole(other)

@@ -12,11 +12,12 @@ import pytest
 
 from custom_components.facility_cameras.engine import footage
 from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.archive.files import FILES
 from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
 from custom_components.facility_cameras.engine.archive.index import Closing, Index
 from custom_components.facility_cameras.engine.archive.segment_file import SegmentFile
 from custom_components.facility_cameras.engine.playback import Fragment
-from tests.engine.archives import IDENTITY, INIT, NOW_US
+from tests.engine.archives import IDENTITY, INIT, NOW_US, HandClock
 from tests.engine.test_playback import SECOND, read
 
 MS = 1000
@@ -50,7 +51,9 @@ class Shelf:
     def writing(self, camera: str, start_us: int, durations_us: list[int], codec: str = "h264") -> int:
         """A file that is being written."""
         number = self.index.open_segment(camera, "run", codec, codec.encode(), start_us, f"day/{start_us}.mp4")
-        file = SegmentFile(self.index, self.root / f"{number}.mp4", number, start_us, INIT, IDENTITY)
+        file = SegmentFile(
+            self.index, self.root / f"{number}.mp4", number, start_us, INIT, IDENTITY, HandClock(), FILES
+        )
         for duration in durations_us:
             file.write([bytes(1000)], duration, 1, key=True)
         self.open_files[number] = file

@@ -9,7 +9,7 @@ import pytest
 from custom_components.facility_cameras.engine import gate as gate_module
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.feed import Feed
-from custom_components.facility_cameras.engine.gate import Gate, Memory
+from custom_components.facility_cameras.engine.gate import BeforeMemory, Gate
 from custom_components.facility_cameras.engine.media import Sample
 from custom_components.facility_cameras.engine.recorder import Recorder
 from custom_components.facility_cameras.engine.timeline import Timeline
@@ -26,11 +26,13 @@ FPS, GOP = 10, 20
 class Stage:
     """A camera whose time is played: ten pictures a second, a key picture every two seconds."""
 
-    def __init__(self, archive: Archive, clock: HandClock, memory: Memory | None = None, camera: str = "c1") -> None:
+    def __init__(
+        self, archive: Archive, clock: HandClock, memory: BeforeMemory | None = None, camera: str = "c1"
+    ) -> None:
         self.archive, self.clock = archive, clock
         self.feed = Feed()
         recorder = Recorder(camera, "f1", f"facility/{camera}", archive, clock)
-        self.gate = Gate(camera, self.feed, recorder, clock, memory or Memory())
+        self.gate = Gate(camera, self.feed, recorder, clock, memory or BeforeMemory())
         #: When key pictures came, in seconds since the clock's beginning.
         self.keys: list[float] = []
         self.zero = clock.now
@@ -97,7 +99,7 @@ def end(stage: Stage) -> list[tuple[float, float]]:
     """The camera goes; what was recorded."""
     stage.feed.end()
     run(stage.archive)
-    stage.archive._close_index()
+    stage.archive._holding.close()
     return stage.footage()
 
 
@@ -225,7 +227,7 @@ def test_switched_off_keeps_nothing_and_ends_at_once(stage: Stage, clip: Clip) -
 
 
 def test_before_is_taken_away_and_given_while_it_waits(stage: Stage, clip: Clip) -> None:
-    memory = Memory()
+    memory = BeforeMemory()
     stage.gate.end()
     stage.gate = Gate(
         "c1", stage.feed, Recorder("c1", "f1", "facility/c1", stage.archive, stage.clock), stage.clock, memory

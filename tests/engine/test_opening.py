@@ -246,7 +246,7 @@ def test_index_taken_away_while_the_engine_runs(root: Path) -> None:
         landed(recording)
         (root / INDEX).unlink()
         clock.now += 6
-        wait_for(lambda: recording.failed, 5)
+        wait_for((root / INDEX).exists, 5)
         recording.close(NOW_US + MINUTE_US, NOW_US + MINUTE_US + 2_000_000)
         wait_for(lambda: trusted(archive), 5)
         record(archive, 1, 2 * MINUTE_US)

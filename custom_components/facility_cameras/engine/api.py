@@ -188,6 +188,32 @@ class VolumeState(StrEnum):
     ERROR = "error"  # writing fails: recording paused
 
 
+class VolumeCause(StrEnum):
+    """Why a volume is not simply `ok`: what a person can do differs. Each has a sentence in both languages."""
+
+    NONE = "none"
+    FOLDER_GONE = "folder_gone"  # the folder is not there
+    MARKER_GONE = "marker_gone"  # the folder is there, our marker is not: not mounted, as a rule
+    OTHER_ARCHIVE = "other_archive"  # another archive's marker: the wrong disk
+    OLDER_COPY = "older_copy"  # our marker, but we have recorded later than this copy knows
+    IN_USE = "in_use"  # another engine of this machine records into it
+    IN_USE_ELSEWHERE = "in_use_elsewhere"  # another machine does, through the network
+    READ_ONLY = "read_only"
+    NOT_PERMITTED = "not_permitted"
+    NO_SPACE = "no_space"
+    NO_INODES = "no_inodes"  # there is room, but for no more files
+    QUOTA = "quota"  # the volume's own, not the facility's
+    IO_ERROR = "io_error"  # the disk reports errors
+    SHARE_STALE = "share_stale"  # the server of a network share has forgotten it
+    SHARE_AWAY = "share_away"  # the server of a network share does not answer
+    DEVICE_GONE = "device_gone"  # unplugged
+    NO_ANSWER = "no_answer"  # a call does not come back
+    SLOW = "slow"  # written, but more slowly than cameras send
+    TOO_MANY_FILES = "too_many_files"  # the machine has no more file handles
+    INDEX = "index"  # the index cannot be opened or written
+    FAULT = "fault"  # ours
+
+
 class Cleaning(TypedDict):
     """How deleting goes in a facility's archive (which others may share). None where something is not so.
 
@@ -284,14 +310,20 @@ class ReleaseRequest(TypedDict):
 class FacilityState(TypedDict):
     """Footage of one facility. Bytes; `oldest` is the start of its oldest footage. Days: `days_kept` are there, not
     counting what is protected; `days_possible` could be at the rate of the last 24 hours; `days_promised` are the most
-    that one of its cameras is to be kept, `days_short` where that will not be possible. None where not known (yet). `held_bytes` is footage under the
-    `holds` that are not released; `copy_problem` is a CopyCause, once copying to the second folder has failed for some
-    minutes.
+    that one of its cameras is to be kept, `days_short` where that will not be possible. None where not known
+    (yet). `held_bytes` is footage under the `holds` that are not released; `copy_problem` is a CopyCause, once copying to
+    the second folder has failed for some minutes. `volume_cause` is a VolumeCause; `kept_bytes` is what waits in memory
+    for a volume that is away; `hidden_files` and `hidden_bytes` are footage that lies in the folder over which the volume
+    is mounted.
     """
 
     id: str
     archive: str
     volume: str
+    volume_cause: str
+    kept_bytes: int
+    hidden_files: int
+    hidden_bytes: int
     total_bytes: int
     free_bytes: int
     footage_bytes: int

@@ -16,7 +16,7 @@ from .archive.archive import Archive
 from .camera_log import CameraLog
 from .clock import Clock, microseconds
 from .feed import Feed
-from .gate import Gate, Memory
+from .gate import BeforeMemory, Gate
 from .logins import Logins
 from .problem import CameraError
 from .recorder import LANDED_S, Recorder
@@ -60,7 +60,7 @@ class Camera:
         recorder: Recorder,
         archive: Archive,
         *,
-        memory: Memory,
+        memory: BeforeMemory,
         clock: Clock,
         ticker: Ticker,
         logins: Logins,

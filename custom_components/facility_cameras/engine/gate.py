@@ -28,7 +28,7 @@ ALL_BYTES = 256 << 20
 LONGEST_S = 300.0
 
 
-class Memory:
+class BeforeMemory:
     """What all gates keep together, bytes."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class _Piece:
 class Gate:
     """One camera's. A listener of its feed (feed.py), and the recorder's only source."""
 
-    def __init__(self, camera: str, feed: Feed, recorder: Recorder, clock: Clock, memory: Memory) -> None:
+    def __init__(self, camera: str, feed: Feed, recorder: Recorder, clock: Clock, memory: BeforeMemory) -> None:
         """Closed, and keeping nothing, until `set`."""
         self._camera = camera
         self._feed = feed

@@ -4,6 +4,7 @@ SIGTERM closes every segment within 2 s. Exit codes: 0 it left, 1 it failed, 3 a
 """
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 import contextlib
 import fcntl
 import gc
@@ -15,10 +16,12 @@ from pathlib import Path
 import signal
 import sys
 import threading
+import time
 from types import TracebackType
 from typing import cast
 
 from .api import LaunchRequest
+from .archive.archive import THREAD as ARCHIVE_THREAD
 from .build import build_id
 from .clock import SystemClock
 from .export.exports import Exports
@@ -34,6 +37,10 @@ _LOGGER = logging.getLogger(__name__)
 
 LOG_BYTES = 2 << 20
 LOG_FILES = 3
+#: Threads that wait for disks: some may never come back, and hold up none of the others' calls.
+THREADS = 32
+_READERS = "engine reader"
+THREADS_S = 0.3
 
 
 def main() -> int:
@@ -77,6 +84,8 @@ def _log_thread_fault(fault: threading.ExceptHookArgs) -> None:
 async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
+    executor = ThreadPoolExecutor(THREADS, _READERS)
+    loop.set_default_executor(executor)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leaving.set)
     clock = SystemClock()
@@ -131,6 +140,21 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
                 await supervisor.save()
         await asyncio.to_thread(_leave_nothing, Path(launch["socket"]), bound)
         _LOGGER.info("engine left")
+        executor.shutdown(wait=False, cancel_futures=True)
+        await _until_ended()
+
+
+async def _until_ended() -> None:
+    """Wait for our threads. One that a dead disk holds cannot be ended, and must not hold up the process (I4): after
+    THREADS_S it is left behind, and with it this function does not return.
+    """
+    until = time.monotonic() + THREADS_S
+    while any(thread.name.startswith((_READERS, ARCHIVE_THREAD)) for thread in threading.enumerate()):
+        if time.monotonic() > until:
+            _LOGGER.warning("a disk does not answer: its threads are left behind")
+            logging.shutdown()
+            os._exit(0)
+        await asyncio.sleep(0.02)
 
 
 async def _until_over(leaving: asyncio.Event, server: Server, lock: int, folder: Path, leash_s: float) -> bool:

@@ -26,7 +26,7 @@ LANDED_S = 10.0
 
 
 class Recorder:
-    """Listens to a camera's feed and records it while the archive is writable."""
+    """Listens to a camera's feed and records it while the archive accepts it."""
 
     def __init__(self, camera: str, facility: str, folder: str, archive: Archive, clock: Clock) -> None:
         """Record into `folder` (relative, used when the camera is new to the archive)."""
@@ -139,7 +139,7 @@ class Recorder:
 
     def _begin_segment(self, first: int) -> bool:
         timeline, stream = self._timeline, self._stream
-        if timeline is None or stream is None or not self._archive.volume.writable:
+        if timeline is None or stream is None or not self._archive.accepts(self._camera):
             return False
         timeline.not_before(self._ended_us)
         start_us = timeline.open_segment(first)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from .api import FacilityConfig
-from .archive.segment_file import sync_folder
+from .archive.files import sync_folder
 from .logins import Remembered
 
 _LOGGER = logging.getLogger(__name__)

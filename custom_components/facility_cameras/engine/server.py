@@ -14,7 +14,7 @@ from typing import cast
 from aiohttp import web
 import orjson
 
-from . import footage, server_duty, server_holds
+from . import footage, server_duty, server_holds, server_volume
 from .api import (
     API_VERSION,
     CAMERA_DEFAULTS,
@@ -165,6 +165,7 @@ class Server:
                 web.get("/v1/facilities", self._get_facilities),
                 web.put("/v1/facilities/{facility}", self._put_facility),
                 web.delete("/v1/facilities/{facility}", self._delete_facility),
+                *server_volume.routes(self._supervisor),
                 web.put("/v1/restream", self._put_restream),
                 web.get("/v1/cameras", self._get_cameras),
                 web.post(f"{camera}/retry", self._retry),
@@ -378,7 +379,7 @@ class Server:
         try:
             await self._supervisor.flush()
         except TimeoutError:
-            return _error(504, "the disk did not take everything within 10 s")
+            return _error(504, "a disk did not take everything")
         return _json({})
 
     async def _post_leave(self, request: web.Request) -> web.Response:

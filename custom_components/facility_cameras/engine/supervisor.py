@@ -18,9 +18,11 @@ from .api import (
     CameraState,
     FacilityConfig,
     FacilityState,
+    VolumeCause,
     VolumeState,
 )
 from .archive.archive import Archive
+from .archive.backlog import Memory
 from .archive.cleaner import Report
 from .archive.retention import DAY_US, YOUNGEST_US, Rules
 from .camera import Camera
@@ -28,7 +30,7 @@ from .clock import Clock, microseconds
 from .completeness import Completeness
 from .feed import Feed
 from .folder_name import folder_name
-from .gate import Memory
+from .gate import BeforeMemory
 from .logins import Logins
 from .protection import Protection
 from .recorder import Recorder
@@ -40,6 +42,8 @@ _LOGGER = logging.getLogger(__name__)
 #: Dialogues under way at once: 64 cameras behind a rebooted switch come back in order (B10).
 DIALOGUES = 16
 RESTART_S = 1.0
+#: A flush waits so long for disks that work; those that do not answer are looked at this often.
+FLUSH_S, FLUSH_LOOK_S = 10.0, 0.25
 
 
 class Supervisor:
@@ -59,7 +63,10 @@ class Supervisor:
         self._facilities: dict[str, FacilityConfig] = {}
         self._archives: dict[tuple[str, str], Archive] = {}
         self._completeness: dict[str, Completeness] = {}
+        #: What all archives together keep while their volumes are away.
         self._memory = Memory()
+        #: What all cameras together keep of the time before they are recorded.
+        self._before = BeforeMemory()
         self._cameras: dict[str, Camera] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -142,15 +149,24 @@ class Supervisor:
         )
 
     async def flush(self) -> None:
-        """Write and sync everything received."""
+        """Write and sync everything received. Raises TimeoutError if an archive did not take it: one that does not
+        answer, or is away, holds up neither the others nor this.
+        """
         for camera in self._cameras.values():
             camera.recorder.flush()
         loop = asyncio.get_running_loop()
-        written = [loop.create_future() for _ in self._archives]
-        for archive, future in zip(self._archives.values(), written, strict=True):
+        archives = self.archives
+        waiting = {loop.create_future(): archive for archive in archives}
+        for future, archive in waiting.items():
             archive.submit(None, 0, _settler(loop, future))
-        async with asyncio.timeout(10):
-            await asyncio.gather(*written)
+        until = loop.time() + FLUSH_S
+        while waiting and loop.time() < until:
+            await asyncio.wait(waiting, timeout=FLUSH_LOOK_S)
+            waiting = {future: archive for future, archive in waiting.items() if not future.done()}
+            if not any(archive.answers for archive in waiting.values()):
+                break
+        if waiting or any(archive.kept_bytes for archive in archives):
+            raise TimeoutError
 
     # What the hub wants -------------------------------------------------------------------------------------------
 
@@ -203,7 +219,13 @@ class Supervisor:
     def _archive(self, facility: FacilityConfig) -> Archive:
         key = _archive_key(facility)
         if key not in self._archives:
-            self._archives[key] = Archive(Path(facility["archive"]), facility["archive_id"], self._clock)
+            self._archives[key] = Archive(
+                Path(facility["archive"]),
+                facility["archive_id"],
+                self._clock,
+                memory=self._memory,
+                remembered=self._folder,
+            )
             self._archives[key].start()
         return self._archives[key]
 
@@ -233,7 +255,7 @@ class Supervisor:
             facility["id"],
             recorder,
             archive,
-            memory=self._memory,
+            memory=self._before,
             clock=self._clock,
             ticker=self._ticker,
             logins=self._logins,
@@ -302,8 +324,7 @@ class Supervisor:
 
     def archive_of(self, camera: Camera) -> Archive | None:
         """The archive of a camera's facility."""
-        facility = self._facilities.get(camera.facility)
-        return self._archives.get(_archive_key(facility)) if facility else None
+        return self.archive_of_facility(camera.facility)
 
     def archive_of_facility(self, identity: str) -> Archive | None:
         """The archive of a facility by its id."""
@@ -342,6 +363,7 @@ class Supervisor:
     def _facility_state(self, facility: FacilityConfig) -> FacilityState:
         archive = self._archives.get(_archive_key(facility))
         volume = archive.volume if archive is not None else None
+        hidden_files, hidden_bytes = archive.hidden if archive is not None else (0, 0)
         size, oldest = archive.footage(facility["id"]) if archive is not None else (0, None)
         report = archive.cleaner.report if archive is not None else Report()
         outlook = archive.cleaner.outlook.get(facility["id"]) if archive is not None else None
@@ -352,6 +374,10 @@ class Supervisor:
             "id": facility["id"],
             "archive": facility["archive"],
             "volume": volume.state.value if volume else VolumeState.MISSING.value,
+            "volume_cause": volume.cause.value if volume else VolumeCause.NONE.value,
+            "kept_bytes": archive.kept_bytes if archive is not None else 0,
+            "hidden_files": hidden_files,
+            "hidden_bytes": hidden_bytes,
             "total_bytes": volume.total if volume else 0,
             "free_bytes": volume.free if volume else 0,
             "footage_bytes": size,

@@ -1,8 +1,10 @@
 """One archive: the folder a technician chose, with its index, its writer thread and its retention.
 
 All files of an archive are written by one thread, in order, from a bounded queue, so a slow or dead disk never holds up
-the event loop (promise I7). Where the volume is full, gone, read-only or not ours, recordings end cleanly, and begin
-again by themselves once it is back (promise I4). One engine holds the archive (flock).
+the event loop, nor another archive (promise I7). Where the volume is full, gone, read-only or not ours, files end
+whole, what comes is kept in memory as far as that goes (backlog.py), and is written by itself once the volume is back
+(promise I4). What fails for one camera alone (a folder that may not be written) holds up no other. One engine holds
+the archive (owner.py).
 """
 
 from collections.abc import Callable
@@ -11,74 +13,97 @@ import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
 import errno
-import fcntl
-import functools
 import logging
-import os
 from pathlib import Path
 import queue
 import sqlite3
 import threading
 import time
 
-from ..api import VolumeState
+from ..api import VolumeCause, VolumeState
 from ..clock import Clock, microseconds
 from . import holds, journal, opening
-from .behind import Behind
+from .backlog import QUEUE_BYTES, Backlog, Memory, Work
 from .beside import Beside
 from .cleaner import Cleaner
 from .duty import Duties
-from .index import Index, Row
-from .recording import Recording
-from .repair import close_after_crash
-from .segment_file import SegmentFile, make_folder
+from .files import FILES, Files
+from .holding import LOOK_S, Holding
+from .index import Index
+from .left_open import LeftOpen
+from .recording import AwayError, Origin, Recording
+from .segment_file import SegmentFile
 from .survey import Findings
-from .volume import Volume, look, state_of
+from .volume import Volume
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Footage that waits for the disk; beyond it the newest is dropped, counted, and the segments end.
-QUEUE_BYTES = 96 << 20
-LOOK_S = 5.0
-#: How soon to look again where another engine holds the archive: it may be on its way out.
-LOCKED_S = 0.5
-#: The writer thread has not come back for so long: the disk does not answer.
-HUNG_S = 20.0
+#: What the names of writer threads begin with.
+THREAD = "archive"
+#: The writer thread has not come back for so long: readers are no longer sent after it; the disk does not answer.
+READERS_S, HUNG_S = 5.0, 20.0
+#: What was found slow is called so for this long.
+SLOW_S = 60.0
+#: Leaving, the writer thread may take so long for what it has, but must come back at least so often.
+CLOSE_S, CLOSE_STEP_S = 10.0, 1.2
 #: A fault of ours ended the writer thread: another begins after so long.
 RESTART_S = 1.0
-
-type _Work = tuple[Recording | None, int, Callable[[], None]]
 
 
 class Archive:
     """One archive. `start`, then `begin` recordings; `close` waits until all is on disk."""
 
-    def __init__(self, root: Path, archive_id: str, clock: Clock) -> None:
-        """Prepare; nothing is touched yet."""
+    def __init__(
+        self,
+        root: Path,
+        archive_id: str,
+        clock: Clock,
+        *,
+        memory: Memory | None = None,
+        remembered: Path | None = None,
+        files: Files = FILES,
+    ) -> None:
+        """Prepare; nothing is touched yet. `memory` is what all archives may keep together; `remembered` the engine's
+        own folder, where it notes how far this archive was recorded.
+        """
         self.root = root
         self.archive_id = archive_id
         self.clock = clock
-        self._beside = Beside(f"deleting in {root.name}", lambda: self._queue.put((None, 0, _look_after)))
-        self.cleaner = Cleaner(root, clock, self._beside.start)
+        self._beside = Beside(f"deleting in {root.name}", lambda: self.submit(None, 0, _look_after))
+        self.cleaner = Cleaner(root, clock, self._beside.start, files)
         #: What its cameras' recording was about, from when to when.
         self.duties = Duties(self, clock)
         #: Files being written by their segment's id. A file stays here until the index says that it is closed.
         self.open_files: dict[int, SegmentFile] = {}
-        #: Fragments dropped because the disk was too slow.
+        #: Fragments dropped because neither disk nor memory took them.
         self.dropped = 0
-        self._volume = Volume(VolumeState.MISSING)
-        self._index: Index | None = None
-        self._behind: Behind | None = None
-        self._lock_fd: int | None = None
+        #: Told of each gap that this made: camera, start and end (UTC microseconds), cause. Called from any thread.
+        self.on_dropped: Callable[[str, int, int, VolumeCause], None] = lambda _camera, _start, _end, _cause: None
+        self._files = files
+        self._holding = Holding(
+            root,
+            archive_id,
+            clock,
+            remembered,
+            files,
+            end_files=self._end_files,
+            submit=lambda job: self.submit(None, 0, job),
+            opened=self._opened,
+            trusted=self._on_trusted,
+        )
         #: None is the end.
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._queued = 0
-        self._queue_lock = threading.Lock()
+        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._backlog = Backlog(memory or Memory())
+        #: What failed of a camera's, until something of it succeeds.
+        self._faults: dict[str, tuple[VolumeState, VolumeCause]] = {}
+        #: Where a camera's gap begins, and why.
+        self._gaps: dict[str, tuple[int, VolumeCause]] = {}
+        self._slow_until = float("-inf")
         self._alive = clock.monotonic()
-        self._look_at = float("-inf")
+        self._turns = 0
+        self._looked = False
         self._recordings: set[Recording] = set()
-        self._unfinished: list[Row] = []
-        self._told: object = None
+        self._left_open = LeftOpen(root, clock, files)
         self._thread = self._new_thread()
 
     # Event loop's side --------------------------------------------------------------------------------------------
@@ -88,39 +113,74 @@ class Archive:
         self._thread.start()
 
     def close(self) -> None:
-        """Write what is queued and end. Blocks until then, 10 s at most."""
+        """Write what is queued and end. Blocks until then, 10 s at most; the thread of a disk that does not answer is
+        left behind (promise I4).
+        """
+        self.end()
+        until = time.monotonic() + CLOSE_S
+        turns = -1
+        while turns != self._turns and time.monotonic() < until:
+            turns = self._turns
+            self._thread.join(CLOSE_STEP_S)
+            if not self._thread.is_alive():
+                return
+        _LOGGER.error("archive %s does not answer, and is left", self.root)
+
+    def end(self) -> None:
+        """Tell the writer thread to write what is queued and end."""
         self.duties.close()
         self._queue.put(None)
-        self._thread.join(10)
+
+    def accepts(self, camera: str) -> bool:
+        """Whether footage of a camera is taken: it is also while the volume is away, as far as memory goes."""
+        return self._backlog.accepts(camera)
 
     @property
     def volume(self) -> Volume:
         """What is known of the volume now."""
-        return Volume(VolumeState.MISSING) if self._hung else self._volume
+        volume = self._holding.volume
+        if self._stuck_s > HUNG_S:
+            return replace(volume, state=VolumeState.MISSING, cause=VolumeCause.NO_ANSWER)
+        if volume.writable:
+            for state, cause in tuple(self._faults.values()):
+                return replace(volume, state=state, cause=cause)
+            if self.clock.monotonic() < self._slow_until or self._stuck_s > READERS_S:
+                return replace(volume, cause=VolumeCause.SLOW)
+        return volume
 
     @property
     def looked(self) -> bool:
         """Whether anything is known of the volume yet."""
-        return self._told is not None or self._hung
-
-    @property
-    def index(self) -> Index | None:
-        """The index, None while the volume is away or does not answer."""
-        return None if self._hung else self._index
-
-    @property
-    def _hung(self) -> bool:
-        return self.clock.monotonic() - self._alive > HUNG_S
+        return self._looked or self._stuck_s > HUNG_S
 
     @property
     def has_room(self) -> bool:
         """Whether little waits for the disk: more than what cameras send by and by may be queued."""
-        return self._queued < QUEUE_BYTES // 4
+        return self._backlog.queued_bytes < QUEUE_BYTES // 4
+
+    @property
+    def index(self) -> Index | None:
+        """The index, None while the volume is away or does not answer."""
+        return None if self._stuck_s > READERS_S else self._holding.index
+
+    @property
+    def answers(self) -> bool:
+        """Whether the writer thread comes back from the disk."""
+        return self._stuck_s <= READERS_S
+
+    @property
+    def kept_bytes(self) -> int:
+        """What waits in memory for the volume to come back."""
+        return self._backlog.kept_bytes
+
+    @property
+    def _stuck_s(self) -> float:
+        return self.clock.monotonic() - self._alive
 
     @property
     def findings(self) -> Findings | None:
         """What the last look at all files found; None while the index is away."""
-        behind = self._behind
+        behind = self._holding.behind
         return behind.findings if behind is not None else None
 
     def footage(self, facility: str) -> tuple[int, int | None]:
@@ -133,47 +193,43 @@ class Archive:
         except sqlite3.Error:
             return 0, None
 
+    def use_copy(self) -> None:
+        """A person says that this older copy is the archive from now on."""
+        self._holding.copy_accepted = True
+        self._holding.look_at = float("-inf")
+
+    @property
+    def hidden(self) -> tuple[int, int]:
+        """How many files of footage lie under the volume, where nobody sees them, and their bytes."""
+        return self._holding.hidden.found
+
+    def bring_back(self) -> None:
+        """Move what lies under the volume into it, behind; then all files are looked at again."""
+        self._holding.hidden.bring_back(lambda: self.submit(None, 0, self._holding.open_again))
+
     def begin(self, camera: str, facility: str, folder: str, run: str, codec: str, init: bytes, identity: bytes,
               start_us: int) -> Recording:  # fmt: skip
         """Begin a segment at `start_us`. `folder` is used if the camera has none in this archive yet."""
-
-        def job() -> None:
-            # Before each file: a mount that was lost must not be written into, not even for some seconds.
-            self._look()
-            index = self._index
-            if index is None or not self._volume.writable:
-                recording.fail()
-                return
-            start = datetime.fromtimestamp(start_us / 1e6, UTC)
-            day = start.strftime("%Y-%m-%d")
-            place = self._day_folder(index, camera, facility, folder, day)
-            name = f"{start:%H-%M-%S}.{start.microsecond // 1000:03}Z"
-            number = 0
-            while (path := place / f"{name}{f'-{number}' if number else ''}.mp4").exists():
-                number += 1
-            segment = index.open_segment(camera, run, codec, init, start_us, f"{day}/{path.name}")
-            try:
-                recording.file = SegmentFile(index, path, segment, start_us, init, identity)
-            except OSError:
-                index.forget_empty(segment)
-                raise
-            self.open_files[segment] = recording.file
-            self._recordings.add(recording)
-
-        recording = Recording(self.clock, self.submit, self._done)
-        self.submit(recording, 0, job)
-        return recording
+        gap = self._gaps.pop(camera, None)
+        if gap is not None:
+            self.on_dropped(camera, gap[0], max(gap[0], start_us), gap[1])
+        return Recording(Origin(camera, facility, folder, run, codec, init, identity), start_us, self.clock, self)
 
     def submit(self, recording: Recording | None, size: int, job: Callable[[], None]) -> None:
         """Queue work for the writer thread. Beyond the bound, work with a size is dropped and ends its recording."""
-        with self._queue_lock:
-            if size and self._queued + size > QUEUE_BYTES:
-                self.dropped += 1
-                if recording is not None:
-                    recording.failed = True
-                return
-            self._queued += size
-        self._queue.put((recording, size, job))
+        camera = recording.camera if recording is not None else ""
+        away = not self._holding.volume.writable or camera in self._faults or self._stuck_s > HUNG_S
+        work = self._backlog.take(recording, size, job, away=away)
+        if self._backlog.crowded:
+            self._slow_until = self.clock.monotonic() + SLOW_S
+        if work is not None:
+            self._queue.put(work)
+            return
+        self.dropped += 1
+        if recording is not None:
+            recording.failed = True
+            cause = self.volume.cause if away else VolumeCause.SLOW
+            self._gaps.setdefault(camera, (recording.start_us + recording.taken_us, cause))
 
     def ask[T](self, job: Callable[[Index], T]) -> Future[T]:
         """Have the writer thread do something with the index, after all that is queued. What it raises (OSError, also
@@ -186,9 +242,9 @@ class Archive:
                 return
             self._look()
             try:
-                if self._index is None:
+                if self._holding.index is None:
                     raise OSError(errno.ENODEV, "the archive is away")
-                answer.set_result(job(self._index))
+                answer.set_result(job(self._holding.index))
             except (OSError, sqlite3.Error, ValueError) as error:
                 answer.set_exception(error)
 
@@ -198,213 +254,233 @@ class Archive:
     # Writer thread ------------------------------------------------------------------------------------------------
 
     def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._work, name=f"archive {self.root.name}", daemon=True)
+        return threading.Thread(target=self.work, name=f"{THREAD} {self.root.name}", daemon=True)
 
-    def _work(self) -> None:
-        """Until told to end. A fault of ours (logged by `threading.excepthook`) costs the open files' segments, no more."""
+    def work(self) -> None:
+        """Until told to end. A fault of ours (logged by `threading.excepthook`) ends the open files, no more."""
         done = False
         try:
-            while self._work_once():
+            while self.work_once():
                 pass
             done = True
         finally:
-            self._close_index()
+            holding = self._holding
+            holding.close()
             if done:
                 self._beside.close()
             else:
-                self._volume = Volume(VolumeState.ERROR, self._volume.total, self._volume.free)
+                holding.volume = replace(holding.volume, state=VolumeState.ERROR, cause=VolumeCause.FAULT)
+                holding.look_at = float("-inf")
                 time.sleep(RESTART_S)
                 self._thread = self._new_thread()
                 self._thread.start()
 
-    def _work_once(self) -> bool:
-        """The next thing that is due: look, write, repair if nothing waits to be written, delete between writes."""
+    def work_once(self, wait_s: float = 1.0) -> bool:
+        """The next thing that is due: look, write, repair if nothing waits to be written, delete between writes. Waits
+        so long at most where nothing is due. False at the end.
+        """
         now = self.clock.monotonic()
         self._alive = now
-        if now >= self._look_at:
+        self._turns += 1
+        if now >= self._holding.look_at:
             self._look()
-        wait = 0.0 if self._unfinished else min(1.0, self._look_at - now)
-        if self._index is not None:
-            wait = min(wait, self.cleaner.at - now)
+        kept = self._backlog.due(now) if self._holding.writable else None
+        if kept is not None:
+            self._do(kept)
+        wait_s = 0.0 if kept is not None or self._left_open.rows else min(wait_s, self._holding.look_at - now)
+        if self._holding.index is not None:
+            wait_s = min(wait_s, self.cleaner.at - now)
         try:
-            work = self._queue.get(timeout=wait) if wait > 0 else self._queue.get_nowait()
+            work = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
         except queue.Empty:
-            if self._unfinished:
-                self._repair_one()
+            if kept is None:
+                self._repair()
             self._clean(now)
             return True
         if work is None:
+            self._finish()
             return False
-        recording, size, job = work
-        try:
-            job()
-            self.cleaner.space.written(size, now)
-        except (OSError, sqlite3.Error) as error:
-            self._failed(recording, error)
-        finally:
-            with self._queue_lock:
-                self._queued -= size
+        recording = work.recording
+        if recording is not None and (not self._holding.writable or self._backlog.keeps(recording.camera)):
+            self._backlog.keep(work, recording.camera)
+        else:
+            self._do(work)
         self._clean(now)
         return True
 
+    def _do(self, work: Work) -> None:
+        """Do it. Where that fails and it is a recording's, it is kept and done again (promise I4)."""
+        recording = work.recording
+        camera = recording.camera if recording is not None else ""
+        fault = self._faults.get(camera)
+        again = False
+        try:
+            work.job()
+            self.cleaner.space.written(work.size, self.clock.monotonic())
+        except AwayError:
+            again = True
+        except (OSError, sqlite3.Error) as error:
+            self.failed(recording, error)
+            again = recording is not None
+        else:
+            if fault is not None and self._faults.get(camera) is fault:
+                del self._faults[camera]
+                _LOGGER.info("archive %s: camera %s is written again", self.root, camera)
+        finally:
+            if again:
+                self._backlog.keep_first(work, camera, self.clock.monotonic() + LOOK_S)
+            else:
+                self._backlog.done(work)
+
+    def _finish(self) -> None:
+        """Write what is kept, if that is possible now; it is the last chance."""
+        self._backlog.try_all()
+        while self._holding.writable and (kept := self._backlog.due(self.clock.monotonic())) is not None:
+            self._do(kept)
+        for work in self._backlog.take_all():
+            recording = work.recording
+            if recording is not None and work.size:
+                start_us = recording.start_us + recording.duration_us
+                dropped_us, cause = self._gaps.get(recording.camera, (start_us, self._holding.volume.cause))
+                self._gaps[recording.camera] = min(start_us, dropped_us), cause
+            self._backlog.done(work)
+        now_us = self._now_us()
+        for camera, (start_us, cause) in self._gaps.items():
+            end_us = max(start_us, now_us)
+            _LOGGER.warning(
+                "archive %s: camera %s: %d s were not written", self.root, camera, (end_us - start_us) // 1_000_000
+            )
+            self.on_dropped(camera, start_us, end_us, cause)
+        self._gaps = {}
+
+    def _repair(self) -> None:
+        """Close one file that a crash or a lost volume left open, if there is any."""
+        if not self._left_open.rows:
+            return
+        try:
+            self._left_open.repair_one(self._holding.index if self._holding.writable else None)
+        except sqlite3.Error as error:
+            self.failed(None, error)
+
     def _clean(self, now: float) -> None:
         """A turn of the cleaner's, if it is due: also where there is always something to write, for it makes the room."""
-        index = self._index
+        index = self._holding.index
         if index is None or not self.cleaner.due(now):
             return
-        busy = {row.id: 0 for row in self._unfinished}
+        busy = {row.id: 0 for row in self._left_open.rows}
         busy |= {number: file.bytes for number, file in tuple(self.open_files.items())}
         try:
             self.cleaner.turn(index, busy)
         except sqlite3.Error as error:
-            if opening.is_broken(error) or _is_full(error):
-                self._failed(None, error)
-        if self.cleaner.deleting and self._volume.state is not VolumeState.OK:
+            if opening.is_broken(error) or opening.is_full(error):
+                self.failed(None, error)
+        if self.cleaner.deleting and self._holding.volume.state is not VolumeState.OK:
             # Recording goes on as soon as there is room.
-            self._look_at = now
+            self._holding.look_at = now
 
-    def _day_folder(self, index: Index, camera: str, facility: str, folder: str, day: str) -> Path:
-        ours = index.camera_folder(camera, facility, folder)
-        if not (self.root / ours).is_dir():
+    def open_file(self, recording: Recording, start_us: int) -> SegmentFile:
+        """The next file of a recording. Raises AwayError, OSError and sqlite3.Error."""
+        # Promise I4: before each file, for a mount that was lost must not be written into, not even for some seconds.
+        self._look()
+        index = self._holding.index
+        if index is None or not self._holding.writable:
+            raise AwayError
+        origin = recording.origin
+        start = datetime.fromtimestamp(start_us / 1e6, UTC)
+        day = start.strftime("%Y-%m-%d")
+        place = self._day_folder(index, origin, day)
+        name = f"{start:%H-%M-%S}.{start.microsecond // 1000:03}Z"
+        number, unmade = 0, self._left_open.unmade
+        path = place / f"{name}.mp4"
+        while path in unmade.values() or self._files.exists(path):
+            number += 1
+            path = place / f"{name}-{number}.mp4"
+        segment = index.open_segment(
+            origin.camera, origin.run, origin.codec, origin.init, start_us, f"{day}/{path.name}"
+        )
+        try:
+            file = SegmentFile(index, path, segment, start_us, origin.init, origin.identity, self.clock, self._files)
+        except FileExistsError:
+            index.forget_empty(segment)
+            raise
+        except OSError:
+            # It may have been made all the same, on a network share: then it is for the repair.
+            unmade[segment] = path
+            self._left_open.forget_unmade(index, segment)
+            raise
+        self.open_files[segment] = file
+        self._recordings.add(recording)
+        return file
+
+    def _day_folder(self, index: Index, origin: Origin, day: str) -> Path:
+        ours = index.camera_folder(origin.camera, origin.facility, origin.folder)
+        if not self._files.exists(self.root / ours):
             # So that an index that is lost knows again whose folder it is (promise I1).
-            journal.append(self.root, self._now_us(), [journal.camera_entry(camera, facility, ours)])
-        return make_folder(self.root, f"{ours}/{day}")
+            entry = journal.camera_entry(origin.camera, origin.facility, ours)
+            journal.append(self.root, self._now_us(), [entry], self._files)
+        return self._holding.folders.make(f"{ours}/{day}")
 
-    def _done(self, recording: Recording) -> None:
-        """The recording's file is closed, as far as it can be."""
+    def closed(self, recording: Recording, file: SegmentFile) -> None:
+        """The file is closed, as far as it can be."""
         self._recordings.discard(recording)
-        if recording.file is not None:
-            self.open_files.pop(recording.file.number, None)
+        self.open_files.pop(file.number, None)
 
-    def _failed(self, recording: Recording | None, error: OSError | sqlite3.Error) -> None:
-        """Work failed: its recording ends with what it has; the volume is not written to until the next look."""
-        _LOGGER.warning("archive %s: %s", self.root, error)
-        state = state_of(error) if isinstance(error, OSError) else VolumeState.ERROR
-        if isinstance(error, sqlite3.Error):
-            if _is_full(error):
-                state = VolumeState.FULL
-            elif opening.is_broken(error):
-                self._set_index_aside()
-        self._volume = replace(self._volume, state=state)
+    def failed(self, recording: Recording | None, error: OSError | sqlite3.Error) -> None:
+        """Something failed: the file ends with what it has, and what comes is kept until it is written again."""
+        camera = recording.camera if recording is not None else ""
         if recording is not None:
-            recording.fail()
+            self._end_file(recording)
+        state, cause = self._holding.failed(error, everybody=recording is None)
+        if self._faults.get(camera) != (state, cause):
+            _LOGGER.warning("archive %s: %s: %s", self.root, camera or "index", error)
+        if recording is not None:
+            self._faults[camera] = state, cause
+        self._left_open.ask()
+
+    def _end_file(self, recording: Recording) -> None:
+        """Its file ends here; where it cannot be closed, it is for the repair."""
+        try:
+            recording.close_file()
+        except (OSError, sqlite3.Error) as error:
+            _LOGGER.info("archive %s: a file of %s is left to be repaired: %s", self.root, recording.camera, error)
+            self._left_open.ask()
+
+    def _end_files(self) -> None:
+        for recording in tuple(self._recordings):
+            self._end_file(recording)
+        self._left_open.rows = []
+        self._left_open.ask()
 
     def _look(self) -> None:
-        self._look_at = self.clock.monotonic() + LOOK_S
-        before, found = self._volume, look(self.root, self.archive_id)
-        if not found.writable:
-            # What is open ends here, so that it is whole.
-            for recording in self._recordings:
-                recording.fail()
-        if found.writable or found.state is VolumeState.FULL:
-            if self._index is None:
-                found = self._open_index(found)
-        elif self._index is not None:
-            self._close_index()
-        if self._index is not None and not self._index.in_place:
-            _LOGGER.error("archive %s: the index was taken away, another is made", self.root)
-            self._close_index()
-            found = self._open_index(found)
-        if found.state is not self._told:
-            self._told = found.state
-            _LOGGER.info("archive %s is %s", self.root, found.state)
-            if found.state in (VolumeState.LOW, VolumeState.FULL):
-                self.cleaner.hurry()
-        self._volume = found
-        if found.total:
-            self.cleaner.space.looked(found.total, found.free, self.clock.monotonic())
-        if found.writable and not before.writable and self._index is not None:
-            try:
-                self._unfinished = [row for row in self._index.unfinished() if row.id not in self.open_files]
-            except sqlite3.Error as error:
-                self._failed(None, error)
-
-    def _open_index(self, found: Volume) -> Volume:
+        """Look at the volume; if it is back, what is kept is written, what was left open is repaired."""
+        holding, before = self._holding, self._holding.writable
+        if holding.look() and holding.volume.state in (VolumeState.LOW, VolumeState.FULL):
+            self.cleaner.hurry()
+        self._looked = True
+        if holding.volume.total:
+            self.cleaner.space.looked(holding.volume.total, holding.volume.free, self.clock.monotonic())
+        if not holding.writable or holding.index is None:
+            return
+        if not before:
+            self._backlog.try_all()
         try:
-            lock = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                index = opening.open_index(self.root, self._now_us())
-            except BaseException:
-                os.close(lock)
-                raise
-        except BlockingIOError:
-            self._tell_once("archive %s is held by another engine", self.root)
-            self._look_at = self.clock.monotonic() + LOCKED_S
-            return replace(found, state=VolumeState.ERROR)
-        except (OSError, sqlite3.Error) as error:
-            self._tell_once("archive %s: index cannot be opened: %s", self.root, error)
-            return replace(found, state=VolumeState.ERROR)
-        self._lock_fd = lock
+            self._left_open.looked(holding.index, self.open_files)
+        except sqlite3.Error as error:
+            self.failed(None, error)
+
+    def _opened(self, index: Index) -> None:
+        """The index was opened: before anybody asks it, it learns what it missed."""
         with contextlib.suppress(OSError, sqlite3.Error):
-            # Where it fails nothing is deleted until it does not any more: see `_retain`.
+            # Where it fails nothing is deleted until it does not any more: see the cleaner.
             holds.take_from_journal(index, self.root)
-        self._index = index
         # A fault of the cleaner's is told by itself.
         with contextlib.suppress(sqlite3.Error):
             self.cleaner.opened(index)
-        self._behind = Behind(index, self.root, functools.partial(self._do_behind, index), self._now_us, self._trusted)
-        self._behind.start()
-        return found
 
-    def _do_behind(self, index: Index, job: Callable[[], None]) -> None:
-        """What `Behind` wants done by the writer thread, if its index is still the one that is open by then."""
-
-        def do() -> None:
-            self._look()
-            # Also while the disk is full: room is made only once all files have been looked at.
-            if self._index is index and (self._volume.writable or self._volume.state is VolumeState.FULL):
-                job()
-
-        self.submit(None, 0, do)
-
-    def _trusted(self) -> None:
+    def _on_trusted(self) -> None:
         """From now on footage may be deleted, and if room is lacking it is to be at once."""
-        if self._volume.state in (VolumeState.LOW, VolumeState.FULL):
+        if self._holding.volume.state in (VolumeState.LOW, VolumeState.FULL):
             self.cleaner.hurry()
-
-    def _tell_once(self, sentence: str, *values: object) -> None:
-        if self._told is not VolumeState.ERROR:
-            _LOGGER.warning(sentence, *values)
-
-    def _set_index_aside(self) -> None:
-        """The index turned out to be broken: the next look makes a new one."""
-        self._close_index()
-        try:
-            opening.set_aside(self.root, self._now_us())
-        except OSError as error:
-            _LOGGER.error("archive %s: the broken index cannot be set aside: %s", self.root, error)
-
-    def _close_index(self) -> None:
-        """Close all files, then the index and the archive's lock."""
-        for recording in tuple(self._recordings):
-            recording.fail()
-            with contextlib.suppress(OSError, sqlite3.Error):
-                recording.close_file(0, 0)
-        self._unfinished = []
-        behind, self._behind = self._behind, None
-        if behind is not None:
-            behind.stop()
-        index, self._index = self._index, None
-        if index is not None:
-            with contextlib.suppress(OSError, sqlite3.Error):
-                opening.close_index(index, self.root)
-        lock, self._lock_fd = self._lock_fd, None
-        if lock is not None:
-            os.close(lock)
-
-    def _repair_one(self) -> None:
-        """Close what a crash or a lost volume left open, one file at a time while nothing waits to be written."""
-        row = self._unfinished.pop()
-        if self._index is None or not self._volume.writable:
-            return
-        try:
-            close_after_crash(self._index, self.root, row, self._now_us())
-        except sqlite3.Error as error:
-            self._failed(None, error)
-        except OSError as error:
-            # One bad file costs no recording; it is looked at again at the next start.
-            _LOGGER.warning("archive %s: %s cannot be repaired: %s", self.root, row.path, error)
 
     def _now_us(self) -> int:
         return microseconds(self.clock.utc())
@@ -412,8 +488,3 @@ class Archive:
 
 def _look_after() -> None:
     """Nothing: what was done beside the writer thread is looked after behind every job."""
-
-
-def _is_full(error: sqlite3.Error) -> bool:
-    """Whether the index could not be written for want of room."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL

@@ -23,6 +23,7 @@ from typing import Any
 from ..clock import Clock, microseconds
 from . import holds, retention, stuck
 from .beside import Running, Start, at_once
+from .files import FILES, Files
 from .index import Index
 from .lot import Deleted, Lot, entries as lot_entries, finish
 from .outlook import FacilityOutlook, Outlook
@@ -74,9 +75,10 @@ class Report:
 class Cleaner:
     """Deletes what the policy chooses. `days` and `rules` are replaced as a whole from other threads."""
 
-    def __init__(self, root: Path, clock: Clock, start: Start = at_once) -> None:
+    def __init__(self, root: Path, clock: Clock, start: Start = at_once, files: Files = FILES) -> None:
         """Nothing is touched yet. `start` runs what may take long; once it has, a turn is due."""
         self.root = root
+        self._files = files
         self._start = start
         self._clock = clock
         #: Days to keep by camera, what is wanted by facility.
@@ -224,7 +226,7 @@ class Cleaner:
             if (lot := self._choose(index, shelves, busy, steady=steady)) is not None:
                 self._lot = lot
                 entries = lot_entries(self.root, lot, kept_out)
-                self._run(lambda: lot.enter(self.root, now_us, entries))
+                self._run(lambda: lot.enter(self.root, now_us, entries, self._files))
                 return True
             # Only now: on a disk that is full these could not be written.
             index.keep_days(self.days)
@@ -276,7 +278,7 @@ class Cleaner:
         held = retention.held(index)
         lot.rows = [row for row in lot.rows if not overlaps(held.get(row.camera, []), row)]
         if lot.rows:
-            self._run(lambda: lot.delete(self.root, self._until()))
+            self._run(lambda: lot.delete(self.root, self._until(), self._files))
             return
         for rows, reason in ((lot.gone, lot.reason), (lot.lost, Reason.LOST)):
             if rows:
@@ -304,7 +306,7 @@ class Cleaner:
                 self.space.deleted(row.size)
                 with contextlib.suppress(OSError):
                     # The day's folder, once it is empty. Here, so that no folder goes in which a file is just begun.
-                    (self.root / row.path).parent.rmdir()
+                    self._files.rmdir((self.root / row.path).parent)
             elif isinstance(error, FileNotFoundError):
                 lot.lost.append(row)
             elif error.errno in stuck.ERRORS:

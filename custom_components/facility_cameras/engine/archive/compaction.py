@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 
 from . import deletions, journal
-from .segment_file import sync_folder
+from .files import sync_folder
 
 #: A file shorter than this, or not twice as long as it was after the last time, is left as it is.
 LEAST_BYTES = 256 << 10

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from .segment_file import make_folder, sync_folder
+from .files import FILES, Files, Folders, sync_folder
 
 FOLDER = "journal"
 _FILES = "[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl"
@@ -24,27 +24,26 @@ LINE_BYTES = 64 << 10
 NEWEST_BYTES = 256 << 10
 
 
-def append(root: Path, at_us: int, entries: list[dict[str, object]]) -> None:
+def append(root: Path, at_us: int, entries: list[dict[str, object]], files: Files = FILES) -> None:
     """Put these entries on the disk, all in one write. Raises OSError."""
     if not entries:
         return
     lines = b"".join(orjson.dumps({"at": at_us, **entry}) + b"\n" for entry in entries)
-    folder = make_folder(root, FOLDER)
+    folder = Folders(root, files).make(FOLDER)
     path = folder / f"{datetime.fromtimestamp(at_us / 1e6, UTC):%Y-%m}.jsonl"
-    new = not path.exists()
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    fd = files.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
-        end = os.fstat(fd).st_size
-        if end and os.pread(fd, 1, end - 1) != b"\n":
+        end = files.size(fd)
+        if end and files.read(fd, 1, end - 1) != b"\n":
             # A line that was cut off by a crash must not swallow this one.
             lines = b"\n" + lines
         while lines:
-            lines = lines[os.write(fd, lines) :]
-        os.fsync(fd)
+            lines = lines[files.write(fd, lines) :]
+        files.sync(fd)
     finally:
-        os.close(fd)
-    if new:
-        sync_folder(folder)
+        files.close(fd)
+    # Also where it was there: it may have been made just before a power cut.
+    sync_folder(folder, files)
 
 
 def files(root: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import journal
+from .files import Files
 from .index import LONGEST_US, Index, Row
 from .retention import Intervals, Reason
 from .stuck import ERRORS
@@ -35,39 +36,39 @@ class Lot:
     #: Whether it stands in the journal: before, no file of it goes.
     entered: bool = False
 
-    def enter(self, root: Path, now_us: int, entries: list[dict[str, object]]) -> list[Deleted]:
+    def enter(self, root: Path, now_us: int, entries: list[dict[str, object]], files: Files) -> list[Deleted]:
         """Enter it in the journal. Raises OSError."""
         try:
-            journal.append(root, now_us, entries)
+            journal.append(root, now_us, entries, files)
             self.entered = True
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             # There is no room even for the entry. One file goes before it: nothing else could make any.
             self.entered = True
-            deleted = [_unlink(root, self.rows[-1])]
+            deleted = [_unlink(files, root, self.rows[-1])]
             with contextlib.suppress(OSError):
-                journal.append(root, now_us, entries)
+                journal.append(root, now_us, entries, files)
                 return deleted
             # The others stay; the next lot is tried once there is more.
             del self.rows[:-1]
             return deleted
         return []
 
-    def delete(self, root: Path, late: Callable[[], bool]) -> list[Deleted]:
+    def delete(self, root: Path, late: Callable[[], bool], files: Files) -> list[Deleted]:
         """Delete its files, oldest first, until it is `late` or one fails for a reason that is not its own."""
         deleted: list[Deleted] = []
         for row in reversed(self.rows):
-            deleted.append(_unlink(root, row))
+            deleted.append(_unlink(files, root, row))
             error = deleted[-1][1]
             if late() or (error is not None and error.errno not in (*ERRORS, errno.ENOENT)):
                 break
         return deleted
 
 
-def _unlink(root: Path, row: Row) -> Deleted:
+def _unlink(files: Files, root: Path, row: Row) -> Deleted:
     try:
-        (root / row.path).unlink()
+        files.unlink(root / row.path)
     except OSError as error:
         return row, error
     return row, None

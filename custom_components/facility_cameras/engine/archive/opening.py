@@ -75,6 +75,11 @@ def is_broken(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in BROKEN_CODES
 
 
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether the index could not be written for want of room."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
 def set_aside(root: Path, now_us: int, version: int = 0) -> None:
     """Rename the index that is there; of a newer engine's by its schema, so that it is found again. Raises OSError."""
     moment = datetime.fromtimestamp(now_us / 1e6, UTC)

@@ -11,10 +11,10 @@ import os
 from pathlib import Path
 
 from . import duty, recall
+from .files import sync_folder
 from .index import Index
 from .opening import INDEX, close_index, rename_index
 from .rereading import Rereading
-from .segment_file import sync_folder
 from .survey import Findings, Survey
 
 LOCK = ".lock"

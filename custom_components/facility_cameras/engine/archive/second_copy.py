@@ -16,9 +16,9 @@ from pathlib import Path
 import orjson
 
 from ..api import COPY_MARKER, CopyCause, VolumeState
+from .files import Folders, sync_folder
 from .holds import Hold
-from .segment_file import make_folder, sync_folder
-from .volume import look, state_of
+from .volume import look, meaning
 
 _CHUNK = 256 << 10
 _FOLDER = "holds"
@@ -61,7 +61,7 @@ def has(root: Path, path: str, size: int) -> bool:
 def copy(source: Path, root: Path, path: str, digest: bytes, pace: Pace) -> None:
     """Copy a closed segment to `path` below `root` and verify it by its SHA-256. Raises CopyError, and what `pace` raises."""
     try:
-        folder = make_folder(root, path.rpartition("/")[0])
+        folder = Folders(root).make(path.rpartition("/")[0])
         part = root / f"{path}.part"
         try:
             _write(source, part, digest, pace)
@@ -78,7 +78,7 @@ def copy(source: Path, root: Path, path: str, digest: bytes, pace: Pace) -> None
 
 
 def _at_destination(error: OSError) -> CopyError:
-    return CopyError(_CAUSES[state_of(error)], str(error))
+    return CopyError(_CAUSES[meaning(error)[0]], str(error))
 
 
 def _write(source: Path, part: Path, digest: bytes, pace: Pace) -> None:
@@ -148,7 +148,7 @@ def describe(root: Path, hold: Hold, files: Sequence[tuple[str, bytes]], *, comp
     }
     sums = "".join(f"{digest.hex()}  ../../{path}\n" for path, digest in files)
     try:
-        folder = make_folder(root, f"{_FOLDER}/{started:%Y-%m-%dT%H-%M-%SZ}-{hold.uid}")
+        folder = Folders(root).make(f"{_FOLDER}/{started:%Y-%m-%dT%H-%M-%SZ}-{hold.uid}")
         _replace(folder / "SHA256SUMS", sums.encode())
         _replace(folder / "hold.json", orjson.dumps(about, option=orjson.OPT_INDENT_2))
         sync_folder(folder)

@@ -9,38 +9,50 @@ import json
 import os
 from pathlib import Path
 
-from ..api import VolumeState
+from ..api import VolumeCause, VolumeState
+from .files import FILES, Files, read_whole
 
 #: Written by the flow into the folder that was chosen; holds {"id": …}.
 MARKER = ".facility_cameras.json"
+_MARKER_BYTES = 4096
 #: Below this much free space recording pauses.
 FULL_BYTES = 256 << 20
 #: Kept free by retention: the larger of the two.
 KEEP_BYTES = 5 << 30
 KEEP_SHARE = 0.05
 
-_STATES = {
-    errno.ENOSPC: VolumeState.FULL,
-    errno.EDQUOT: VolumeState.FULL,
-    errno.EROFS: VolumeState.READ_ONLY,
-    errno.EACCES: VolumeState.READ_ONLY,
-    errno.EPERM: VolumeState.READ_ONLY,
-    errno.ENOENT: VolumeState.MISSING,
-    errno.ENOTDIR: VolumeState.MISSING,
-    errno.ESTALE: VolumeState.MISSING,
-    errno.EHOSTDOWN: VolumeState.MISSING,
-    errno.ETIMEDOUT: VolumeState.MISSING,
-    errno.ENODEV: VolumeState.MISSING,
+#: What an error in writing says about the volume; any other is a fault of the disk.
+_MEANING = {
+    errno.ENOSPC: (VolumeState.FULL, VolumeCause.NO_SPACE),
+    errno.EDQUOT: (VolumeState.FULL, VolumeCause.QUOTA),
+    errno.EROFS: (VolumeState.READ_ONLY, VolumeCause.READ_ONLY),
+    errno.EACCES: (VolumeState.READ_ONLY, VolumeCause.NOT_PERMITTED),
+    errno.EPERM: (VolumeState.READ_ONLY, VolumeCause.NOT_PERMITTED),
+    errno.ENOENT: (VolumeState.MISSING, VolumeCause.FOLDER_GONE),
+    errno.ENOTDIR: (VolumeState.MISSING, VolumeCause.FOLDER_GONE),
+    errno.ESTALE: (VolumeState.MISSING, VolumeCause.SHARE_STALE),
+    errno.EHOSTDOWN: (VolumeState.MISSING, VolumeCause.SHARE_AWAY),
+    errno.EHOSTUNREACH: (VolumeState.MISSING, VolumeCause.SHARE_AWAY),
+    errno.ENETUNREACH: (VolumeState.MISSING, VolumeCause.SHARE_AWAY),
+    errno.ENOTCONN: (VolumeState.MISSING, VolumeCause.SHARE_AWAY),
+    errno.ECONNABORTED: (VolumeState.MISSING, VolumeCause.SHARE_AWAY),
+    errno.ETIMEDOUT: (VolumeState.MISSING, VolumeCause.SHARE_AWAY),
+    errno.ENODEV: (VolumeState.MISSING, VolumeCause.DEVICE_GONE),
+    errno.ENXIO: (VolumeState.MISSING, VolumeCause.DEVICE_GONE),
+    errno.EMFILE: (VolumeState.ERROR, VolumeCause.TOO_MANY_FILES),
+    errno.ENFILE: (VolumeState.ERROR, VolumeCause.TOO_MANY_FILES),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """What was found. Bytes."""
+    """What was found. Bytes; `device` is the number of its file system, 0 where it is not known."""
 
     state: VolumeState
     total: int = 0
     free: int = 0
+    cause: VolumeCause = VolumeCause.NONE
+    device: int = 0
 
     @property
     def writable(self) -> bool:
@@ -53,26 +65,43 @@ def keep_free(total: int) -> int:
     return max(KEEP_BYTES, round(total * KEEP_SHARE)) if total > 4 * KEEP_BYTES else total // 10
 
 
-def state_of(error: OSError) -> VolumeState:
+def meaning(error: OSError) -> tuple[VolumeState, VolumeCause]:
     """What an error in writing says about the volume."""
-    return _STATES.get(error.errno or 0, VolumeState.ERROR)
+    return _MEANING.get(error.errno or 0, (VolumeState.ERROR, VolumeCause.IO_ERROR))
 
 
-def look(root: Path, archive_id: str, marker_name: str = MARKER) -> Volume:
-    """Look at the folder `root`, which is ours if its marker holds `archive_id`."""
+def look(root: Path, archive_id: str, marker_name: str = MARKER, *, files: Files = FILES) -> Volume:
+    """Look at the folder `root`, which is ours if its marker holds `archive_id` (promise I4)."""
     try:
-        with (root / marker_name).open("rb") as file:
-            marker = json.loads(file.read(4096))
-        found = os.statvfs(root)
+        device = files.device(root)
+        found = files.space(root)
     except OSError as error:
-        return Volume(state_of(error))
-    except ValueError:
-        return Volume(VolumeState.MISSING)
+        state, cause = meaning(error)
+        return Volume(state, cause=cause)
+    try:
+        marker = json.loads(read_whole(root / marker_name, _MARKER_BYTES, files))
+    except FileNotFoundError, ValueError:
+        return Volume(VolumeState.MISSING, cause=VolumeCause.MARKER_GONE)
+    except OSError as error:
+        state, cause = meaning(error)
+        return Volume(state, cause=cause)
     if not isinstance(marker, dict) or marker.get("id") != archive_id:
-        return Volume(VolumeState.MISSING)
+        return Volume(VolumeState.MISSING, cause=VolumeCause.OTHER_ARCHIVE)
     total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
     if found.f_flag & os.ST_RDONLY:
-        return Volume(VolumeState.READ_ONLY, total, free)
+        return Volume(VolumeState.READ_ONLY, total, free, VolumeCause.READ_ONLY, device)
     if free < min(FULL_BYTES, total // 20):
-        return Volume(VolumeState.FULL, total, free)
-    return Volume(VolumeState.LOW if free < keep_free(total) else VolumeState.OK, total, free)
+        return Volume(VolumeState.FULL, total, free, VolumeCause.NO_SPACE, device)
+    if found.f_files and not found.f_favail:
+        return Volume(VolumeState.FULL, total, free, VolumeCause.NO_INODES, device)
+    if free < keep_free(total):
+        return Volume(VolumeState.LOW, total, free, VolumeCause.NO_SPACE, device)
+    return Volume(VolumeState.OK, total, free, device=device)
+
+
+def is_lost(root: Path, path: Path, files: Files = FILES) -> bool:
+    """Whether a file below `root` that was not found is truly not there, and not merely its volume (promise I3): the
+    marker is looked for before and after. Raises OSError.
+    """
+    marker = root / MARKER
+    return files.exists(marker) and not files.exists(path) and files.exists(marker)

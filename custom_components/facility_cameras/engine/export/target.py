@@ -14,7 +14,7 @@ import shutil
 import tarfile
 from typing import Protocol
 
-from ..archive.segment_file import sync_folder
+from ..archive.files import sync_folder
 from .plan import ExportError
 
 #: The tar while it is written.

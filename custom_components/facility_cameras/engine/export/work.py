@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from ..api import ExportRequest, Missed, VolumeState
-from ..archive.segment_file import sync_folder
+from ..archive.files import sync_folder
 from ..archive.volume import keep_free, look
 from ..lane import Job
 from .copied import Copied

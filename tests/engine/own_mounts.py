@@ -1,0 +1,220 @@
+"""What real file systems do to an archive: `python -m tests.engine.own_mounts CASE FOLDER`, in user and mount namespaces
+of its own (`unshare -rm`), so without rights. Exit code 3 where nothing can be mounted.
+"""
+
+from collections.abc import Iterator
+import contextlib
+import os
+from pathlib import Path
+import subprocess
+import sys
+
+from custom_components.facility_cameras.engine.api import VolumeCause, VolumeState
+from custom_components.facility_cameras.engine.archive import under_mount
+from custom_components.facility_cameras.engine.archive.archive import Archive
+from tests.engine.archives import (
+    IDENTITY,
+    INIT,
+    NOW_US,
+    HandClock,
+    archive_in,
+    ask,
+    begin,
+    fragment,
+    kept,
+    put,
+    written,
+)
+from tests.engine.living import mark, wait_for
+
+
+def mount(*arguments: object) -> None:
+    subprocess.run(["mount", *map(str, arguments)], check=True)
+
+
+def volume(place: Path, options: str = "size=64m") -> Path:
+    """A file system of its own at `place`, with a marker."""
+    place.mkdir(exist_ok=True)
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "none", str(place)], check=False, capture_output=True
+    ).returncode:
+        sys.exit(3)
+    mark(place)
+    return place
+
+
+@contextlib.contextmanager
+def running(root: Path) -> Iterator[tuple[Archive, HandClock]]:
+    clock = HandClock()
+    with archive_in(root, clock, marked=False) as archive:
+        wait_for(lambda: archive.volume.writable)
+        yield archive, clock
+
+
+def is_now(archive: Archive, clock: HandClock, state: VolumeState, cause: VolumeCause) -> None:
+    clock.now += 6
+    found = archive.volume
+    wait_for(lambda: (archive.volume.state, archive.volume.cause) == (state, cause), 5, f"{state}, is {found}")
+
+
+def is_back(archive: Archive, clock: HandClock) -> None:
+    clock.now += 6
+    wait_for(lambda: archive.volume.writable and not archive.kept_bytes, 5, f"{archive.volume}")
+    wait_for(lambda: repaired(archive), 5)
+
+
+def repaired(archive: Archive) -> bool:
+    """Whether nothing is left open but what is being written."""
+    index = archive.index
+    return index is not None and all(row.id in archive.open_files for row in index.unfinished())
+
+
+def all_there(root: Path, fragments: int) -> None:
+    assert ask(root, "SELECT sum(end_us - start_us), min(state) > 0 FROM segment") == [(fragments * 2_000_000, 1)]
+
+
+def space(folder: Path) -> None:
+    root = volume(folder / "disk")
+    with running(root) as (archive, clock):
+        recording = written(archive)
+        free = os.statvfs(root)
+        with (root / "others").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+        put(recording, 50_000)
+        wait_for(lambda: archive.kept_bytes, 5)
+        is_now(archive, clock, VolumeState.FULL, VolumeCause.NO_SPACE)
+        (root / "others").unlink()
+        is_back(archive, clock)
+        recording.close(NOW_US, NOW_US + 4_000_000)
+    all_there(root, 2)
+
+
+def inodes(folder: Path) -> None:
+    root = volume(folder / "disk", "size=64m,nr_inodes=60")
+    with running(root) as (archive, clock):
+        first = written(archive)
+        others: list[Path] = []
+        with contextlib.suppress(OSError):
+            while True:
+                path = root / f"other-{len(others)}"
+                path.touch()
+                others.append(path)
+        second = kept(archive, "c2")
+        put(first)
+        is_now(archive, clock, VolumeState.FULL, VolumeCause.NO_INODES)
+        for path in others:
+            path.unlink()
+        is_back(archive, clock)
+        first.close(NOW_US, NOW_US + 4_000_000)
+        second.close(NOW_US, NOW_US + 2_000_000)
+    all_there(root, 3)
+
+
+def read_only(folder: Path) -> None:
+    # As a kernel does to a disk with errors.
+    disk = volume(folder / "disk")
+    root = folder / "bound"
+    root.mkdir()
+    mount("--bind", disk, root)
+    with running(root) as (archive, clock):
+        recording = written(archive)
+        mount("--bind", disk, root)
+        mount("-o", "remount,bind,ro", root)
+        is_now(archive, clock, VolumeState.READ_ONLY, VolumeCause.READ_ONLY)
+        put(recording)
+        wait_for(lambda: archive.kept_bytes, 5)
+        subprocess.run(["umount", "-l", str(root)], check=True)
+        is_back(archive, clock)
+        recording.close(NOW_US, NOW_US + 4_000_000)
+    all_there(root, 2)
+
+
+def unmounted(folder: Path) -> None:
+    """The volume goes in the middle of a segment, and comes back: its mount point is never written into."""
+    disk = volume(folder / "disk")
+    root = folder / "bound"
+    root.mkdir()
+    mount("--bind", disk, root)
+    with running(root) as (archive, clock):
+        recording = written(archive)
+        subprocess.run(["umount", "-l", str(root)], check=True)
+        other = kept(archive, "c2")
+        is_now(archive, clock, VolumeState.MISSING, VolumeCause.MARKER_GONE)
+        put(recording)
+        assert list(root.iterdir()) == []
+        mount("--bind", disk, root)
+        is_back(archive, clock)
+        recording.close(NOW_US, NOW_US + 4_000_000)
+        other.close(NOW_US, NOW_US + 2_000_000)
+    all_there(root, 3)
+
+
+def replaced(folder: Path) -> None:
+    """Another disk with the same marker takes the place, in the middle of a segment, between two looks."""
+    root = volume(folder / "disk")
+    with running(root) as (archive, clock):
+        recording = written(archive)
+        subprocess.run(["umount", "-l", str(root)], check=True)
+        volume(root)
+        clock.now += 6
+        wait_for((root / "index.sqlite3").exists, 5)
+        put(recording)
+        other = begin(archive, "c2")
+        put(other)
+        wait_for(lambda: recording.duration_us == 4_000_000 and other.landed, 5)
+        recording.close(NOW_US, NOW_US + 4_000_000)
+        other.close(NOW_US, NOW_US + 2_000_000)
+    # What was written before lies on the disk that went.
+    all_there(root, 2)
+
+
+def under_the_mount(folder: Path) -> None:
+    """Footage of an older set-up lies in the mount point; somebody's own film does too, and a link."""
+    root = folder / "disk"
+    day = root / "f" / "c1" / "2026-11-01"
+    day.mkdir(parents=True)
+    (day / "10-00-00.000Z.mp4").write_bytes(INIT + IDENTITY + fragment(3 << 20))
+    (day / "11-00-00.000Z.mp4").write_bytes(INIT + IDENTITY + fragment())
+    (root / "film.mp4").write_bytes(b"somebody's")
+    (folder / "elsewhere.mp4").write_bytes(INIT + IDENTITY + fragment())
+    (root / "link.mp4").symlink_to(folder / "elsewhere.mp4")
+    before = {path.name: path.read_bytes() for path in day.iterdir()}
+    volume(root)
+    taken = root / "f" / "c1" / "2026-11-01" / "11-00-00.000Z.mp4"
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"another's")
+    with running(root) as (archive, clock):
+        wait_for(lambda: archive.hidden[0] == 2, 5)
+        assert archive.hidden[1] == sum(map(len, before.values()))
+        recording = written(archive)
+        archive.bring_back()
+        wait_for(lambda: archive.hidden == (0, 0), 5)
+        put(recording)
+        is_back(archive, clock)
+        wait_for(lambda: recording.duration_us == 4_000_000, 5)
+        recording.close(NOW_US, NOW_US + 4_000_000)
+    here = {path.name: path.read_bytes() for path in taken.parent.iterdir()}
+    assert here.pop("11-00-00.000Z.mp4") == b"another's"
+    here["11-00-00.000Z.mp4"] = here.pop("11-00-00.000Z-1.mp4")
+    assert here == before
+    subprocess.run(["umount", "-l", str(root)], check=True)
+    assert sorted(path.name for path in root.rglob("*.mp4")) == ["film.mp4", "link.mp4"]
+
+
+def over_itself(folder: Path) -> None:
+    """A folder that is mounted over itself hides nothing, and nothing of it is moved."""
+    root = folder / "disk"
+    day = root / "f" / "c1" / "2026-11-01"
+    day.mkdir(parents=True)
+    (day / "10-00-00.000Z.mp4").write_bytes(INIT + IDENTITY + fragment())
+    mark(root)
+    mount("--bind", root, root)
+    assert under_mount.hidden(root) == (0, 0)
+    assert under_mount.bring_back(root, lambda _size: None) == 0
+    assert [path.name for path in day.iterdir()] == ["10-00-00.000Z.mp4"]
+
+
+CASES = {case.__name__: case for case in (space, inodes, read_only, unmounted, replaced, under_the_mount, over_itself)}
+
+if __name__ == "__main__":
+    CASES[sys.argv[1]](Path(sys.argv[2]))
