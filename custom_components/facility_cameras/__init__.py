@@ -13,7 +13,7 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from . import actions, blueprint_install, dashboard, issues, views, wording
+from . import actions, blueprint_install, dashboard, footage_in_backups, issues, views, wording
 from .const import DOMAIN, PLATFORMS
 from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
 from .entity import async_register_camera, async_register_facility
@@ -66,6 +66,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> 
     entry.async_on_unload(entry.add_update_listener(present.async_updated))
     entry.async_on_unload(issues.async_watch(hass, coordinator))
     entry.async_on_unload(dashboard.async_show(hass, coordinator))
+    await footage_in_backups.async_watch(hass, entry)
     return True
 
 
@@ -85,6 +86,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: FacilityConfigEntry) ->
 async def async_remove_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> None:
     """Receive the facility's cameras no longer. Footage stays where it is."""
     issues.async_clear(hass, entry)
+    footage_in_backups.async_clear(hass, entry)
     if (hub := hass.data.get(HUB)) is not None:
         for camera_id in cameras_of(entry):
             hub.outages.forget(camera_id)

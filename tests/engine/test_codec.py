@@ -224,6 +224,7 @@ def test_p12_start_and_end_in_one_fragment_and_empty_ones() -> None:
     nal = codec.slice(b"abc", key=True, first=True)
     give(builder, bytes((0x7C, 0xC5 | 0x20)) + nal[1:], 9, True)  # reserved bit set too
     give(builder, bytes((0x7C, 0x05)), 9, False)
+    give(builder, bytes((0x7C, 0xC5)), 9, False)
     assert [units(sample) for sample in found] == [[nal]]
 
 

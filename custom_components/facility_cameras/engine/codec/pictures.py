@@ -165,6 +165,8 @@ class PictureBuilder(ABC):
         if size > UNIT_BYTES:
             self.lost()
             return
+        if size < 2:
+            return  # P12: start and end in one fragment, and nothing in it
         # Put together while it is in the processor's cache; what was read is free again.
         parts[0] = size.to_bytes(4)
         unit = b"".join(parts)
