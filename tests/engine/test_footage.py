@@ -241,7 +241,10 @@ def test_no_tail_where_nothing_is_written(shelf: Shelf) -> None:
     """A file that a crash left open is not footage up to now; it is none until it was read."""
     camera = camera_of(shelf)
     shelf.closed(camera, NOW_US, [2 * SECOND] * 30)
-    shelf.index.open_segment(camera, "run", "h264", b"h264", NOW_US + 60 * SECOND, "day/crashed.mp4")
+    for start_us in (NOW_US + 60 * SECOND, NOW_US + 90 * SECOND):
+        shelf.index.open_segment(camera, "run", "h264", b"h264", start_us, f"day/crashed-{start_us}.mp4")
+    end_us = NOW_US + 60 * SECOND
+    assert footage.nearest(shelf.archive, camera, end_us) == {"before": end_us, "after": None}
     assert shown(shelf, camera, 0, 1 << 62) == [(NOW_US, NOW_US + 60 * SECOND)]
     assert not shown(shelf, camera, NOW_US + 60 * SECOND, 1 << 62)
     pieces, growing = played(shelf, camera, 0, 1 << 62)

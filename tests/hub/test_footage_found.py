@@ -21,7 +21,7 @@ from custom_components.facility_cameras import wording
 from custom_components.facility_cameras.engine.api import Gap
 from custom_components.facility_cameras.footage_gaps import reasons_of
 from tests.hub.past import DAY, SAIGON, at
-from tests.hub.stage import camera_id
+from tests.hub.stage import camera_id, entity_id
 
 SOURCE = "media-source://facility_cameras"
 
@@ -207,6 +207,20 @@ async def test_who_may_not_see_a_camera_does_not_find_it(
         answer = await websocket.receive_json()
         assert answer["success"] is allowed, item
         assert not allowed or answer["result"] == {"result": []}
+
+
+async def test_who_may_see_one_camera_finds_that_one(
+    home: HomeAssistant, past: MockConfigEntry, hass_read_only_user: MockUser, hass_ws_client: WebSocketGenerator
+) -> None:
+    lobby = entity_id(home, "camera", camera_id(past, "Lobby"), "camera")
+    hass_read_only_user.mock_policy({"entities": {"entity_ids": {lobby: True}}})
+    refresh = await home.auth.async_create_refresh_token(hass_read_only_user, "http://client")
+    websocket = await hass_ws_client(home, home.auth.async_create_access_token(refresh))
+    await websocket.send_json_auto_id(
+        {"type": "media_source/search_media", "media_content_id": SOURCE, "search_query": f"{DAY:%d/%m} 14:02"}
+    )
+    (found,) = (await websocket.receive_json())["result"]["result"]
+    assert found["title"].startswith("Trạm 1 · Lobby: ")
 
 
 async def test_a_file_is_named_in_the_facilitys_zone(
