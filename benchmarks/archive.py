@@ -1,4 +1,5 @@
-"""The archive: how small its index is, how soon the first camera records although it is full, how fast it is made again.
+"""The archive: how soon something is found in it, how small its index is, how soon the first camera records although it
+is full, how fast the index is made again, how long deleting holds up a write, what every fault of the disk costs.
 
 The engine and the camera are real processes; the files are real, small, and many.
 """
@@ -15,8 +16,12 @@ from typing import Any
 from custom_components.facility_cameras.engine.archive.opening import INDEX
 from custom_components.facility_cameras.engine.archive.rebuild import rebuild
 
+from . import footage
+from .clip import clip_10min_s
 from .engine_process import EngineProcess, Simulator
+from .faults import faults
 from .made_archive import index_bytes_per_segment, made_archive
+from .retention import retention_block_ms
 
 LIMIT_S = 30.0
 
@@ -66,13 +71,20 @@ def rebuild_segments_per_s(root: Path) -> float:
     return findings.counts["taken_in"] / (time.monotonic() - began)
 
 
-def measure(folder: Path, segments: int) -> dict[str, float]:
+def measure(folder: Path, segments: int, *, quick: bool) -> dict[str, float]:
     """Everything."""
     figures: dict[str, Any] = {"segments": segments}
+    with footage.shelf(*((1,) if quick else ())) as shelf:
+        figures["playlist_p95_ms"] = round(footage.playlist_p95_ms(shelf), 1)
+        figures["timeline_p95_ms"] = round(footage.timeline_p95_ms(shelf), 1)
+        figures["seek_p95_s"] = round(footage.seek_p95_s(shelf), 3)
+    figures["retention_block_ms"] = round(retention_block_ms(quick=quick), 1)
     figures["index_bytes_per_segment"] = round(index_bytes_per_segment(folder, 2), 1)
     figures["index_bytes_per_segment_gop_1s"] = round(index_bytes_per_segment(folder, 1), 1)
     figures |= start_delays_s(folder, segments)
     figures["rebuild_segments_per_s"] = round(rebuild_segments_per_s(folder / "archive"))
+    figures["clip_10min_s"] = round(clip_10min_s(times=1 if quick else 3), 2)
+    figures["faults_tried"], figures["faults_lost_frames"] = faults(every=20 if quick else 1)
     return figures
 
 
@@ -80,10 +92,10 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="script/bench archive", description=__doc__)
     parser.add_argument("--segments", type=int, default=100_000)
-    parser.add_argument("--quick", action="store_true", help="2,000 segments")
+    parser.add_argument("--quick", action="store_true", help="less of everything")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="facility-cameras-") as folder:
-        figures = measure(Path(folder), 2_000 if options.quick else options.segments)
+        figures = measure(Path(folder), 2_000 if options.quick else options.segments, quick=options.quick)
     for name, value in figures.items():
         print(f"{name:36}{value:>12}")
     print(json.dumps(figures))
