@@ -13,6 +13,7 @@ from typing import Any
 
 from custom_components.facility_cameras.engine.api import ExportRequest
 from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.archive.index import CLOSED, Row
 from custom_components.facility_cameras.engine.archive.recording import Recording
 from custom_components.facility_cameras.engine.export.work import Work
 from custom_components.facility_cameras.engine.fmp4 import Fragmenter
@@ -53,17 +54,17 @@ def record(archive: Archive, camera: str = "c1", start_us: int = NOW_US, fragmen
     index = archive.index
     assert index is not None
 
+    def rows() -> list[Row]:
+        return [row for row in index.overlapping(camera, start_us, start_us + 1) if row.start_us == start_us]
+
     def done() -> bool:
+        if closed:
+            return any(row.state == CLOSED for row in rows())
         file = recording.file
-        if file is None or len(file.fragments) < fragments:
-            return False
-        return not closed or file.number not in archive.open_files
+        return file is not None and len(file.fragments) >= fragments
 
     wait_for(done, 10)
-    assert recording.file is not None
-    row = index.segment(recording.file.number)
-    assert row is not None
-    return archive.root / row.path
+    return archive.root / rows()[-1].path
 
 
 def request(folder: Path, **changes: Any) -> ExportRequest:

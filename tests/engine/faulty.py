@@ -146,9 +146,20 @@ def _at_once(_beside: Beside, job: Callable[[], None]) -> None:
 
 
 @contextlib.contextmanager
+def deleting_at_once() -> Iterator[None]:
+    """Files are not deleted beside the writer thread, but by it."""
+    start = Beside.start
+    Beside.start = _at_once  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        Beside.start = start  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
 def alone(files: FaultyFiles) -> Iterator[None]:
     """Nothing runs behind, so that the calls come in one order; each transaction of the index is a call too."""
-    real, start, beside = Index.transaction, Behind.start, Beside.start
+    real, start = Index.transaction, Behind.start
 
     @contextlib.contextmanager
     def transaction(self: Index) -> Iterator[sqlite3.Connection]:
@@ -160,13 +171,12 @@ def alone(files: FaultyFiles) -> Iterator[None]:
 
     Index.transaction = transaction  # type: ignore[method-assign]
     Behind.start = _nothing  # type: ignore[method-assign, assignment]
-    Beside.start = _at_once  # type: ignore[method-assign, assignment]
     try:
-        yield
+        with deleting_at_once():
+            yield
     finally:
         Index.transaction = real  # type: ignore[method-assign]
         Behind.start = start  # type: ignore[method-assign]
-        Beside.start = beside  # type: ignore[method-assign]
 
 
 def piece(camera: str, start_us: int) -> Fragment:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from custom_components.facility_cameras.engine.archive.backlog import Memory
 from tests.engine.archives import HandClock
 from tests.engine.clip_samples import make_clip
 from tests.engine.duties import hand_run
@@ -174,6 +175,7 @@ def test_a_disk_that_is_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         stage.play(10)
         recorder = stage.gate._recorder
         assert recorder.overloaded == 0
-        monkeypatch.setattr("custom_components.facility_cameras.engine.archive.archive.QUEUE_BYTES", 10)
+        monkeypatch.setattr("custom_components.facility_cameras.engine.archive.backlog.QUEUE_BYTES", 10)
+        monkeypatch.setattr(archive._backlog, "_memory", Memory(10))
         stage.play(5)
         assert clock.now - recorder.overloaded < 5
