@@ -73,7 +73,7 @@ class Place:
 
 def go_on(archive: Archive, clock: HandClock, seconds: float) -> None:
     """Time goes by; the archive's thread lives on, and the copier is over its waiting for it."""
-    for step in (seconds, 6):
+    for step in (seconds, 4, 4):
         clock.now += step
         wait_for(lambda: archive._alive == clock.now, 5)
 
