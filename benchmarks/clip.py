@@ -9,7 +9,7 @@ import tempfile
 import time
 from zoneinfo import ZoneInfo
 
-from custom_components.facility_cameras.engine.api import Clip
+from custom_components.facility_cameras.engine.api_footage import Clip
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
 from custom_components.facility_cameras.engine.archive.index import CLOSED, Closing

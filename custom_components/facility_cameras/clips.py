@@ -23,7 +23,8 @@ from homeassistant.util.json import JsonValueType
 
 from .const import DOMAIN, LOGGER
 from .coordinator import cameras_of
-from .engine.api import Clip, ClipCause, ClipFile, ClipRequest, JobState, Problem
+from .engine.api import Problem
+from .engine.api_footage import Clip, ClipCause, ClipFile, ClipRequest, JobState
 from .engine_client import EngineError
 from .footage_time import async_zone, local
 from .hub import HUB

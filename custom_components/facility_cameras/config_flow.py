@@ -30,7 +30,7 @@ from .const import (
     SUBENTRY_CAMERA,
     SUBENTRY_EXPORT,
 )
-from .engine.api import COPY_MARKER
+from .engine.api_footage import COPY_MARKER
 from .flow_camera import CameraFlow
 from .flow_export import ExportFlow
 from .flow_facility import (

@@ -29,16 +29,9 @@ from .const import (
     LOGGER,
     SUBENTRY_CAMERA,
 )
-from .engine.api import (
-    CameraCompleteness,
-    CameraConfig,
-    CameraState,
-    Cause,
-    FacilityConfig,
-    FacilityState,
-    HoldEvent,
-    Status,
-)
+from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, Status
+from .engine.api_events import HoldEvent
+from .engine.api_footage import CameraCompleteness
 from .engine_client import EngineAwayError, EngineError
 
 if TYPE_CHECKING:

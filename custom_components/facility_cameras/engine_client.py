@@ -15,24 +15,26 @@ from typing import Any, cast
 import aiohttp
 
 from .engine.api import (
-    CameraCompleteness,
     CameraState,
-    ClipRequest,
     EngineInfo,
-    Event,
-    ExportRequest,
-    ExportState,
     FacilityConfig,
     FacilityState,
+    ProbeRequest,
+    ProbeResult,
+    RestreamRequest,
+)
+from .engine.api_events import Event
+from .engine.api_footage import (
+    CameraCompleteness,
+    ClipRequest,
+    ExportRequest,
+    ExportState,
     Gaps,
     HoldState,
     JobState,
     Nearest,
-    ProbeRequest,
-    ProbeResult,
     ProtectRequest,
     ReleaseRequest,
-    RestreamRequest,
     Segment,
     Size,
     Span,

@@ -8,7 +8,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import FacilityConfigEntry, FacilityCoordinator
-from .engine.api import HoldChange, HoldEvent
+from .engine.api_events import HoldEvent
+from .engine.api_footage import HoldChange
 from .entity import FacilityEntity
 from .holds import camera_name, local_time
 

@@ -28,7 +28,8 @@ from .actions import async_check, cameras_of_call
 from .camera_device import CameraDevice
 from .const import CONF_ARCHIVE, CONF_ARCHIVE_ID, DOMAIN
 from .coordinator import FacilityConfigEntry, cameras_of
-from .engine.api import ExportCamera, ExportState, Problem
+from .engine.api import Problem
+from .engine.api_footage import ExportCamera, ExportState
 from .engine_client import EngineError
 from .footage_time import US, async_zone, moment
 from .hub import HUB

@@ -27,7 +27,7 @@ import voluptuous as vol
 from . import exports, wording
 from .const import DOMAIN
 from .coordinator import FacilityConfigEntry, cameras_of
-from .engine.api import ExportState
+from .engine.api_footage import ExportState
 from .engine_client import EngineError
 from .exports import ATTR_END, ATTR_FOLDER, ATTR_FORM, ATTR_REASON, ATTR_START, FORMS, OVER, PLACE_ARCHIVE, Place, Wish
 from .footage_time import async_zone, moment

@@ -32,7 +32,7 @@ from .const import (
     DEFAULT_DAYS_TO_KEEP,
     DEFAULT_PLANNED_CAMERAS,
 )
-from .engine.api import COPY_MARKER
+from .engine.api_footage import COPY_MARKER
 from .volumes import Judgement, Refusal, Volume, apart, find_volumes, judge, judge_copy, within
 
 PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))

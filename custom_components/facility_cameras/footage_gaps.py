@@ -7,7 +7,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from . import wording
-from .engine.api import Gap as Reason, Gaps, Span
+from .engine.api_footage import Gap as Reason, Gaps, Span
 from .footage_time import US, Interval
 from .hub import HUB
 

@@ -9,7 +9,7 @@ from homeassistant.core import HomeAssistant
 
 from . import wording
 from .const import DOMAIN
-from .engine.api import Nearest, Segment, Span
+from .engine.api_footage import Nearest, Segment, Span
 from .footage_gaps import Gap
 from .footage_time import US, Interval, clock, clocks, day_of, hours_of
 from .views import thumbnail_url

@@ -20,7 +20,8 @@ import voluptuous as vol
 from .actions import async_check, cameras_of_call
 from .const import DOMAIN
 from .coordinator import FacilityConfigEntry
-from .engine.api import LONGEST_HOLD_DAYS, REASON_SIGNS, WHO_SIGNS, HoldState
+from .engine.api import LONGEST_HOLD_DAYS, REASON_SIGNS, WHO_SIGNS
+from .engine.api_footage import HoldState
 from .engine_client import EngineAwayError, EngineError
 from .hub import HUB
 

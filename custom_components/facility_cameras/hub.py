@@ -15,7 +15,9 @@ from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN, LOGGER
 from .coordinator import FacilityCoordinator
-from .engine.api import API_VERSION, CameraState, EngineInfo, Event, ExportState, FacilityState
+from .engine.api import API_VERSION, CameraState, EngineInfo, FacilityState
+from .engine.api_events import Event
+from .engine.api_footage import ExportState
 from .engine_client import EngineAwayError, EngineClient, EngineError
 from .engine_process import RESTREAM_HOST, EngineProcess, EngineStartError
 from .outages import Outages

@@ -7,7 +7,8 @@ from homeassistant.helpers import issue_registry as ir
 from . import footage_issues, volume_issues
 from .const import CONF_SECOND_COPY, DOMAIN
 from .coordinator import FacilityCoordinator, cameras_of
-from .engine.api import Cause, CopyCause, Status
+from .engine.api import Cause, Status
+from .engine.api_footage import CopyCause
 
 
 @callback

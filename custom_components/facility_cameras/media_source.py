@@ -32,7 +32,7 @@ from homeassistant.util import dt as dt_util
 from . import clips, wording
 from .const import DOMAIN
 from .coordinator import cameras_of
-from .engine.api import Nearest
+from .engine.api_footage import Nearest
 from .engine_client import EngineClient, EngineError
 from .footage_gaps import async_gap_at, async_gaps
 from .footage_items import FootageItems, directory

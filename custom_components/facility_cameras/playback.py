@@ -10,7 +10,7 @@ from pathlib import Path
 import secrets
 import time
 
-from .engine.api import Segment
+from .engine.api_footage import Segment
 
 _LIFE_S = 24 * 3600.0
 _MOST = 500

@@ -18,7 +18,8 @@ from homeassistant.const import PERCENTAGE
 from homeassistant.util import dt as dt_util
 
 from .coordinator import FacilityCoordinator
-from .engine.api import CameraCompleteness, Duty
+from .engine.api import Duty
+from .engine.api_footage import CameraCompleteness
 from .entity import CameraOwnedEntity, FacilityEntity
 
 #: A gap that ended no longer ago than this may go on: that much is asked once a minute.

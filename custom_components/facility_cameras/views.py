@@ -20,7 +20,7 @@ from homeassistant.helpers.http import HomeAssistantView
 from . import clips, exports
 from .const import CONF_ARCHIVE, DOMAIN
 from .coordinator import cameras_of
-from .engine.api import Segment
+from .engine.api_footage import Segment
 from .engine_client import EngineError
 from .footage_time import async_zone, local
 from .hub import HUB, Hub

@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import Any
 
-from custom_components.facility_cameras.engine.api import ExportRequest
+from custom_components.facility_cameras.engine.api_footage import ExportRequest
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.index import CLOSED, Row
 from custom_components.facility_cameras.engine.archive.recording import Recording

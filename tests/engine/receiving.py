@@ -17,7 +17,8 @@ import av
 import numpy as np
 
 from custom_components.facility_cameras.engine import footage
-from custom_components.facility_cameras.engine.api import CameraConfig, CameraState, Segment
+from custom_components.facility_cameras.engine.api import CameraConfig, CameraState
+from custom_components.facility_cameras.engine.api_footage import Segment
 from custom_components.facility_cameras.engine.archive.volume import MARKER
 from custom_components.facility_cameras.engine.clock import SystemClock
 from custom_components.facility_cameras.engine.supervisor import Supervisor

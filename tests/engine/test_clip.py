@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
 from custom_components.facility_cameras.engine import clip_file
-from custom_components.facility_cameras.engine.api import Clip, ClipFile
+from custom_components.facility_cameras.engine.api_footage import Clip, ClipFile
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.clip import HOLD_US, cut, make_clip
 from custom_components.facility_cameras.engine.clip_file import ClipError, Name

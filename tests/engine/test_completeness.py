@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from custom_components.facility_cameras.engine import completeness, gaps as gaps_module
-from custom_components.facility_cameras.engine.api import CameraCompleteness, Duty
+from custom_components.facility_cameras.engine.api import Duty
+from custom_components.facility_cameras.engine.api_footage import CameraCompleteness
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.index import Closing
 from custom_components.facility_cameras.engine.completeness import Completeness

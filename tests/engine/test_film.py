@@ -9,7 +9,7 @@ import av
 import pytest
 
 from custom_components.facility_cameras.engine import film as module
-from custom_components.facility_cameras.engine.api import Clip
+from custom_components.facility_cameras.engine.api_footage import Clip
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.clip_file import ClipError, Name
 from custom_components.facility_cameras.engine.film import make_film

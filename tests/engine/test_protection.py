@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.facility_cameras.engine.api import COPY_MARKER
+from custom_components.facility_cameras.engine.api_footage import COPY_MARKER
 from tests.engine.living import Engine, Site, files, rows, wait_for
 from tests.engine.test_api import Events
 

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from custom_components.facility_cameras.engine.api import COPY_MARKER, CopyCause, CopyState
+from custom_components.facility_cameras.engine.api_footage import COPY_MARKER, CopyCause, CopyState
 from custom_components.facility_cameras.engine.archive import copier as copier_module, holds, second_copy
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.copier import Copier
@@ -403,7 +403,7 @@ def test_killed_in_the_middle_of_a_file(place: Place) -> None:
 _FULL = """
 import subprocess, sys
 from pathlib import Path
-from custom_components.facility_cameras.engine.api import CopyCause, CopyState
+from custom_components.facility_cameras.engine.api_footage import CopyCause, CopyState
 from custom_components.facility_cameras.engine.archive import holds
 from custom_components.facility_cameras.engine.archive.copier import Copier
 from tests.engine.archives import HandClock, archive_in

@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.facility_cameras import clips, views
 from custom_components.facility_cameras.const import DOMAIN
-from custom_components.facility_cameras.engine.api import ClipCause
+from custom_components.facility_cameras.engine.api_footage import ClipCause
 from tests.hub.stage import Simulator, camera_id, entity_id, hub_of, until, until_awaited, until_online
 from tests.repository.source import translation
 

@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.facility_cameras import wording
-from custom_components.facility_cameras.engine.api import Gap
+from custom_components.facility_cameras.engine.api_footage import Gap
 from custom_components.facility_cameras.footage_gaps import reasons_of
 from tests.hub.past import DAY, SAIGON, at
 from tests.hub.stage import camera_id, entity_id

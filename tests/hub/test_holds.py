@@ -18,7 +18,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 import voluptuous as vol
 
 from custom_components.facility_cameras.const import DOMAIN
-from custom_components.facility_cameras.engine.api import COPY_MARKER, HoldEvent, HoldState
+from custom_components.facility_cameras.engine.api_events import HoldEvent
+from custom_components.facility_cameras.engine.api_footage import COPY_MARKER, HoldState
 from custom_components.facility_cameras.volumes import claim
 from tests.hub.stage import Simulator, camera_id, entity_id, hub_of, state, until, until_online
 

@@ -10,7 +10,8 @@ from typing import Any
 from homeassistant.helpers.entity import EntityDescription
 import pytest
 
-from custom_components.facility_cameras.engine.api import Cause, CopyCause, HoldChange, Status
+from custom_components.facility_cameras.engine.api import Cause, Status
+from custom_components.facility_cameras.engine.api_footage import CopyCause, HoldChange
 from tests.repository.source import (
     INTEGRATION,
     called,

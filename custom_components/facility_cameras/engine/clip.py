@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .api import Clip, ClipCause, Missing
+from .api_footage import Clip, ClipCause, Missing
 from .archive.archive import Archive
 from .clip_file import ClipError, Name, Part, write
 from .fmp4_read import AUDIO, VIDEO, BadFootageError, TrackInit, TrackSamples, begins_sequence, read_fragment, read_init

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .api import ClipCause, ClipFile, Problem
+from .api import Problem
+from .api_footage import ClipCause, ClipFile
 from .lane import ExpectedError, Job
 from .mp4 import Track, header
 

@@ -9,7 +9,7 @@ import threading
 import time
 from zoneinfo import ZoneInfo
 
-from .api import CameraCompleteness, Gap
+from .api_footage import CameraCompleteness, Gap
 from .archive.archive import Archive
 from .archive.index import Index
 from .gaps import SLIVER_US, TRAIL_US, Spans, find

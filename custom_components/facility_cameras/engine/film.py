@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .api import Clip, ClipCause
+from .api_footage import Clip, ClipCause
 from .archive.archive import Archive
 from .clip import missing, no_footage, read_tracks
 from .clip_file import ClipError, Name, Part, write

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 import sqlite3
 
-from .api import Nearest, Segment, Size, Span
+from .api_footage import Nearest, Segment, Size, Span
 from .archive.archive import Archive
 from .archive.fragments import read_fragments
 from .archive.index import LONGEST_US, OPEN, Row

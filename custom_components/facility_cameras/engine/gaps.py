@@ -8,7 +8,8 @@ TRAIL_US: footage of it may be on its way to the disk.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .api import Cause, Duty, Gap, GapReason, Gaps
+from .api import Cause, Duty
+from .api_footage import Gap, GapReason, Gaps
 from .archive import deletions
 from .archive.archive import Archive
 from .archive.duty import WANTED, Interval

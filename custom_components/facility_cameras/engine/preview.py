@@ -17,7 +17,7 @@ import sys
 import threading
 from typing import Any, BinaryIO, Self, cast
 
-from .api import Clip, ClipCause, ClipFile
+from .api_footage import Clip, ClipCause, ClipFile
 from .archive.archive import Archive
 from .clip import Piece, missing, no_footage, pieces, read_tracks
 from .clip_file import ROOM_BYTES, ClipError, Name

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 import sqlite3
 
-from .api import CopyCause, CopyState, FacilityConfig, HoldChange, HoldEvent, HoldState, ProtectRequest, ReleaseRequest
+from .api import FacilityConfig
+from .api_events import HoldEvent
+from .api_footage import CopyCause, CopyState, HoldChange, HoldState, ProtectRequest, ReleaseRequest
 from .archive import holds
 from .archive.archive import Archive
 from .archive.copier import Copier

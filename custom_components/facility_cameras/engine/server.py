@@ -15,16 +15,8 @@ from aiohttp import web
 import orjson
 
 from . import footage, server_duty, server_holds, server_volume
-from .api import (
-    API_VERSION,
-    CAMERA_DEFAULTS,
-    FACILITY_DEFAULTS,
-    CameraState,
-    EngineInfo,
-    Event,
-    FacilityConfig,
-    ProbeRequest,
-)
+from .api import API_VERSION, CAMERA_DEFAULTS, FACILITY_DEFAULTS, CameraState, EngineInfo, FacilityConfig, ProbeRequest
+from .api_events import Event
 from .archive.archive import Archive
 from .camera import Camera
 from .clock import Clock, microseconds

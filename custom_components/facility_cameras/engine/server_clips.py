@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 import orjson
 
-from .api import Clip, ClipCause, ClipRequest, JobState as JobAnswer, Problem
+from .api import Problem
+from .api_footage import Clip, ClipCause, ClipRequest, JobState as JobAnswer
 from .archive.archive import Archive
 from .camera import Camera
 from .clip import make_clip

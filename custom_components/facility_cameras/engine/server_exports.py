@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 import orjson
 
-from .api import ExportRequest
+from .api_footage import ExportRequest
 from .export.exports import Export, Exports, TooManyExportsError
 from .supervisor import Supervisor
 

@@ -6,7 +6,7 @@ from typing import cast
 from aiohttp import web
 import orjson
 
-from .api import HoldState, ProtectRequest, ReleaseRequest
+from .api_footage import HoldState, ProtectRequest, ReleaseRequest
 from .archive.holds import HoldError
 from .protection import AwayError, Protection
 

@@ -13,7 +13,6 @@ from . import saved
 from .api import (
     CAMERA_DEFAULTS,
     FACILITY_DEFAULTS,
-    CameraCompleteness,
     CameraConfig,
     CameraState,
     FacilityConfig,
@@ -21,6 +20,7 @@ from .api import (
     VolumeCause,
     VolumeState,
 )
+from .api_footage import CameraCompleteness
 from .archive.archive import Archive
 from .archive.backlog import Memory
 from .archive.cleaner import Report

@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Protocol
 
-from ..api import CopyCause, CopyState
+from ..api_footage import CopyCause, CopyState
 from ..clock import Clock, microseconds
 from . import holds
 from .holds import Hold

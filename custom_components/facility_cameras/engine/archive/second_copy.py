@@ -15,7 +15,8 @@ from pathlib import Path
 
 import orjson
 
-from ..api import COPY_MARKER, CopyCause, VolumeState
+from ..api import VolumeState
+from ..api_footage import COPY_MARKER, CopyCause
 from .files import Folders, sync_folder
 from .holds import Hold
 from .volume import look, meaning

@@ -17,7 +17,9 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from .. import saved
-from ..api import ExportEvent, ExportRequest, ExportState, Problem
+from ..api import Problem
+from ..api_events import ExportEvent
+from ..api_footage import ExportRequest, ExportState
 from ..clock import Clock, microseconds
 from ..folder_name import folder_name
 from ..lane import Job, JobCancelledError, Lane, LaneFullError

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from ..api import ExportCamera, ExportRequest, Missed
+from ..api_footage import ExportCamera, ExportRequest, Missed
 from ..archive.index import CLOSED, CLOSED_AFTER_CRASH, OPEN
 from .copied import Copied
 from .papers import iso

@@ -13,7 +13,7 @@ import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ..api import ExportRequest
+from ..api_footage import ExportRequest
 from ..archive.copied_index import copied_index
 from ..archive.index import Index
 from ..archive.segment_file import SegmentFile

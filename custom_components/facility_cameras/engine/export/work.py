@@ -22,7 +22,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from ..api import ExportRequest, Missed, VolumeState
+from ..api import VolumeState
+from ..api_footage import ExportRequest, Missed
 from ..archive.files import sync_folder
 from ..archive.volume import keep_free, look
 from ..lane import Job
