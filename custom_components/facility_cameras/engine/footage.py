@@ -42,6 +42,15 @@ _AFTER = (
 type _Found = list[tuple[Row, SegmentFile | None]]
 
 
+def stored(archive: Archive, facility: str) -> tuple[int, int | None]:
+    """Bytes and oldest start (UTC microseconds) of a facility's closed footage."""
+    index = archive.index
+    try:
+        return index.footage(facility) if index is not None else (0, None)
+    except sqlite3.Error:
+        return 0, None
+
+
 def spans(archive: Archive, camera: str, start_us: int, end_us: int) -> list[Span]:
     """Footage of a camera within [start_us, end_us), joined where it has no hole and one codec. A file that is being
     written counts up to its newest fragment.

@@ -7,12 +7,9 @@ import asyncio
 from collections.abc import Callable
 import logging
 from pathlib import Path
-from typing import cast
 
-from . import saved
+from . import footage, saved
 from .api import (
-    CAMERA_DEFAULTS,
-    FACILITY_DEFAULTS,
     CameraConfig,
     CameraState,
     FacilityConfig,
@@ -200,7 +197,7 @@ class Supervisor:
 
     def _apply(self, facility: FacilityConfig) -> None:
         before = self._facilities.get(facility["id"])
-        facility = _completed(facility, before)
+        facility = saved.completed(facility, before)
         same_archive = before is not None and all(before[key] == facility[key] for key in ("archive", "archive_id"))
         archive = self._archive(facility)
         wanted = {camera["id"]: camera for camera in facility["cameras"]}
@@ -364,7 +361,7 @@ class Supervisor:
         archive = self._archives.get(_archive_key(facility))
         volume = archive.volume if archive is not None else None
         hidden_files, hidden_bytes = archive.hidden if archive is not None else (0, 0)
-        size, oldest = archive.footage(facility["id"]) if archive is not None else (0, None)
+        size, oldest = footage.stored(archive, facility["id"]) if archive is not None else (0, None)
         report = archive.cleaner.report if archive is not None else Report()
         outlook = archive.cleaner.outlook.get(facility["id"]) if archive is not None else None
         first_us = archive.cleaner.oldest.get(facility["id"]) if archive is not None else None
@@ -407,20 +404,6 @@ class Supervisor:
 
 def _rules(facility: FacilityConfig) -> Rules:
     return Rules(facility["days_to_keep"], facility["quota_bytes"], max(facility["least_days"] * DAY_US, YOUNGEST_US))
-
-
-def _completed(facility: FacilityConfig, before: FacilityConfig | None) -> FacilityConfig:
-    """A facility with what an engine that saved it earlier did not know of yet, and with what was last wanted where
-    the hub does not know it. Raises KeyError and TypeError.
-    """
-    last = {one["id"]: one["wanted"] for one in before["cameras"]} if before is not None else {}
-    cameras = []
-    for config in facility["cameras"]:
-        camera = {**CAMERA_DEFAULTS, **config}
-        if camera["wanted"] is None:
-            camera["wanted"] = last.get(config["id"], True)
-        cameras.append(camera)
-    return cast("FacilityConfig", {**FACILITY_DEFAULTS, **facility, "cameras": cameras})
 
 
 def _archive_key(facility: FacilityConfig) -> tuple[str, str]:

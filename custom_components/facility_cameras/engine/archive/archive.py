@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 import contextlib
 from dataclasses import replace
-from datetime import UTC, datetime
 import errno
 import logging
 from pathlib import Path
@@ -22,7 +21,7 @@ import time
 
 from ..api import VolumeCause, VolumeState
 from ..clock import Clock, microseconds
-from . import holds, journal, opening
+from . import holds, opening
 from .backlog import QUEUE_BYTES, Backlog, Memory, Work
 from .beside import Beside
 from .cleaner import Cleaner
@@ -31,6 +30,7 @@ from .files import FILES, Files
 from .holding import LOOK_S, Holding
 from .index import Index
 from .left_open import LeftOpen
+from .place import Place
 from .recording import AwayError, Origin, Recording
 from .segment_file import SegmentFile
 from .survey import Findings
@@ -183,16 +183,6 @@ class Archive:
         behind = self._holding.behind
         return behind.findings if behind is not None else None
 
-    def footage(self, facility: str) -> tuple[int, int | None]:
-        """Bytes and oldest start (UTC microseconds) of a facility's closed footage. Blocks."""
-        index = self.index
-        if index is None:
-            return 0, None
-        try:
-            return index.footage(facility)
-        except sqlite3.Error:
-            return 0, None
-
     def use_copy(self) -> None:
         """A person says that this older copy is the archive from now on."""
         self._holding.copy_accepted = True
@@ -276,9 +266,7 @@ class Archive:
                 self._thread.start()
 
     def work_once(self, wait_s: float = 1.0) -> bool:
-        """The next thing that is due: look, write, repair if nothing waits to be written, delete between writes. Waits
-        so long at most where nothing is due. False at the end.
-        """
+        """The next thing that is due: look, write, repair, delete. Waits so long at most for work. False at the end."""
         now = self.clock.monotonic()
         self._alive = now
         self._turns += 1
@@ -382,43 +370,14 @@ class Archive:
         """The next file of a recording. Raises AwayError, OSError and sqlite3.Error."""
         # Promise I4: before each file, for a mount that was lost must not be written into, not even for some seconds.
         self._look()
-        index = self._holding.index
-        if index is None or not self._holding.writable:
+        holding = self._holding
+        if holding.index is None or not holding.writable:
             raise AwayError
-        origin = recording.origin
-        start = datetime.fromtimestamp(start_us / 1e6, UTC)
-        day = start.strftime("%Y-%m-%d")
-        place = self._day_folder(index, origin, day)
-        name = f"{start:%H-%M-%S}.{start.microsecond // 1000:03}Z"
-        number, unmade = 0, self._left_open.unmade
-        path = place / f"{name}.mp4"
-        while path in unmade.values() or self._files.exists(path):
-            number += 1
-            path = place / f"{name}-{number}.mp4"
-        segment = index.open_segment(
-            origin.camera, origin.run, origin.codec, origin.init, start_us, f"{day}/{path.name}"
-        )
-        try:
-            file = SegmentFile(index, path, segment, start_us, origin.init, origin.identity, self.clock, self._files)
-        except FileExistsError:
-            index.forget_empty(segment)
-            raise
-        except OSError:
-            # It may have been made all the same, on a network share: then it is for the repair.
-            unmade[segment] = path
-            self._left_open.forget_unmade(index, segment)
-            raise
-        self.open_files[segment] = file
+        place = Place(self.root, holding.index, holding.folders, self.clock, self._files)
+        file = place.make(recording.origin, start_us, self._left_open)
+        self.open_files[file.number] = file
         self._recordings.add(recording)
         return file
-
-    def _day_folder(self, index: Index, origin: Origin, day: str) -> Path:
-        ours = index.camera_folder(origin.camera, origin.facility, origin.folder)
-        if not self._files.exists(self.root / ours):
-            # So that an index that is lost knows again whose folder it is (promise I1).
-            entry = journal.camera_entry(origin.camera, origin.facility, ours)
-            journal.append(self.root, self._now_us(), [entry], self._files)
-        return self._holding.folders.make(f"{ours}/{day}")
 
     def closed(self, recording: Recording, file: SegmentFile) -> None:
         """The file is closed, as far as it can be."""
@@ -454,8 +413,8 @@ class Archive:
     def _look(self) -> None:
         """Look at the volume; if it is back, what is kept is written, what was left open is repaired."""
         holding, before = self._holding, self._holding.writable
-        if holding.look() and holding.volume.state in (VolumeState.LOW, VolumeState.FULL):
-            self.cleaner.hurry()
+        if holding.look():
+            self._on_trusted()
         self._looked = True
         if holding.volume.total:
             self.cleaner.space.looked(holding.volume.total, holding.volume.free, self.clock.monotonic())
@@ -471,7 +430,7 @@ class Archive:
     def _opened(self, index: Index) -> None:
         """The index was opened: before anybody asks it, it learns what it missed."""
         with contextlib.suppress(OSError, sqlite3.Error):
-            # Where it fails nothing is deleted until it does not any more: see the cleaner.
+            # Where it fails the cleaner deletes nothing.
             holds.take_from_journal(index, self.root)
         # A fault of the cleaner's is told by itself.
         with contextlib.suppress(sqlite3.Error):
