@@ -118,7 +118,7 @@ async def _newest_hour(client: Client, camera: Added) -> str:
     """Browse as a person does, facility → camera → newest day → newest hour; the hour's id."""
     path = f"media-source://{DOMAIN}/{camera.entry_id}/{camera.camera_id}"
     day = await _browse(client, path, lambda children: children[0])
-    return await _browse(client, day, lambda hours: [item for item in hours if item["title"].count(":") == 2][-1])
+    return await _browse(client, day, lambda hours: [item for item in hours if item["can_play"]][-1])
 
 
 async def _browse(client: Client, media_id: str, choose: Callable[[list[Any]], Any]) -> str:

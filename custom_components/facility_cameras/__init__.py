@@ -13,7 +13,20 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from . import actions, blueprint_install, dashboard, footage_in_backups, issues, views, wording
+from . import (
+    actions,
+    blueprint_install,
+    completeness,
+    dashboard,
+    exports,
+    footage_in_backups,
+    holds,
+    issues,
+    recordings,
+    views,
+    when_to_record,
+    wording,
+)
 from .const import DOMAIN, PLATFORMS
 from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
 from .entity import async_register_camera, async_register_facility
@@ -33,15 +46,22 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     async def stop(_event: Event) -> None:
         await hub.async_stop()
 
-    async def language_changed(_event: Event) -> None:
+    async def core_changed(event: Event) -> None:
         await wording.async_load(hass)
         dashboard.async_speak(hass)
+        if "time_zone" in event.data:
+            # Days begin at another time.
+            for coordinator in tuple(hub.coordinators.values()):
+                await coordinator.async_sync()
 
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop)
-    hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, language_changed)
+    hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, core_changed)
     await hub.outages.async_load()
     await wording.async_load(hass)
     actions.async_register(hass)
+    recordings.async_register(hass)
+    exports.async_register(hass)
+    holds.async_register(hass)
     views.async_register(hass)
     await blueprint_install.async_install(hass)
     return True
@@ -65,6 +85,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> 
         hass.config_entries.async_schedule_reload(entry.entry_id)
     entry.async_on_unload(entry.add_update_listener(present.async_updated))
     entry.async_on_unload(issues.async_watch(hass, coordinator))
+    entry.async_on_unload(when_to_record.async_watch(hass, coordinator))
+    entry.async_on_unload(completeness.async_watch(hass, coordinator))
     entry.async_on_unload(dashboard.async_show(hass, coordinator))
     await footage_in_backups.async_watch(hass, entry)
     return True
@@ -90,6 +112,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: FacilityConfigEntry) ->
     if (hub := hass.data.get(HUB)) is not None:
         for camera_id in cameras_of(entry):
             hub.outages.forget(camera_id)
+            when_to_record.async_clear_camera(hass, camera_id)
         await hub.async_forget(entry.entry_id)
 
 
@@ -113,6 +136,7 @@ class _Present:
         for camera_id in before.keys() - now.cameras.keys():
             coordinator.async_drop_camera(camera_id)
             issues.async_clear_camera(hass, camera_id)
+            when_to_record.async_clear_camera(hass, camera_id)
             coordinator.hub.outages.forget(camera_id)
         for camera_id, camera in cameras_of(entry).items():
             if camera_id not in before:

@@ -1,12 +1,14 @@
-"""Actions: recording for whole areas and labels, and a picture for an alert."""
+"""Actions: recording for whole areas and labels, a picture for an alert, clips of footage."""
 
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 import time
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.components.camera.const import DOMAIN as CAMERA_DOMAIN
 from homeassistant.components.switch.const import DOMAIN as SWITCH_DOMAIN
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized, UnknownUser
@@ -15,15 +17,22 @@ from homeassistant.helpers.target import TargetSelection, async_extract_referenc
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
+from . import clips
 from .const import CONF_RECORD, DOMAIN
-from .coordinator import FacilityConfigEntry
+from .coordinator import FacilityConfigEntry, cameras_of
 from .engine_client import EngineError
+from .footage_time import async_zone, moment
 from .hub import HUB
 from .switch import async_set_recording
 
 ACTION_SET_RECORDING = "set_recording"
 ACTION_SNAPSHOT = "snapshot"
+ACTION_CLIP = "clip"
+ACTION_FILM = "film"
 ATTR_WIDTH = "width"
+ATTR_START = "start"
+ATTR_END = "end"
+ATTR_DURATION = "duration"
 
 #: Pictures for alerts lie here, below Home Assistant's media folder: not listed there, and within what
 #: `allowlist_external_dirs` allows by itself.
@@ -40,6 +49,14 @@ _SNAPSHOT = vol.Schema(
         vol.Optional(ATTR_WIDTH): vol.All(vol.Coerce(int), vol.Range(min=64, max=7680)),
     }
 )
+#: A time without a zone is one of the facility's clocks.
+_SPAN = {
+    vol.Required(ATTR_ENTITY_ID): cv.entity_id,
+    vol.Required(ATTR_START): cv.datetime,
+    vol.Exclusive(ATTR_END, "until"): cv.datetime,
+    vol.Exclusive(ATTR_DURATION, "until"): cv.positive_time_period,
+}
+_CLIP = vol.All(vol.Schema(_SPAN), cv.has_at_least_one_key(ATTR_END, ATTR_DURATION))
 
 
 @callback
@@ -49,6 +66,9 @@ def async_register(hass: HomeAssistant) -> None:
     hass.services.async_register(
         DOMAIN, ACTION_SNAPSHOT, _async_snapshot, _SNAPSHOT, supports_response=SupportsResponse.OPTIONAL
     )
+    hass.services.async_register(DOMAIN, ACTION_CLIP, _async_clip, _CLIP, supports_response=SupportsResponse.OPTIONAL)
+    hass.services.async_register(DOMAIN, ACTION_FILM, _async_film, _CLIP, supports_response=SupportsResponse.OPTIONAL)
+    clips.async_register(hass)
 
 
 async def _async_set_recording(call: ServiceCall) -> None:
@@ -56,11 +76,11 @@ async def _async_set_recording(call: ServiceCall) -> None:
 
     A facility's device stands for all its cameras.
     """
-    cameras = _cameras_of(call.hass, call)
+    cameras = cameras_of_call(call)
     if not cameras:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
     for camera_id in cameras:
-        await _check(call, SWITCH_DOMAIN, f"{camera_id}_recording", POLICY_CONTROL)
+        await async_check(call, SWITCH_DOMAIN, f"{camera_id}_recording", POLICY_CONTROL)
     for camera_id, entry in cameras.items():
         async_set_recording(call.hass, entry, camera_id, record=call.data[CONF_RECORD])
 
@@ -68,11 +88,7 @@ async def _async_set_recording(call: ServiceCall) -> None:
 async def _async_snapshot(call: ServiceCall) -> ServiceResponse:
     """Write the newest picture of a camera, also of one that is offline, where notifiers may take it from."""
     hass = call.hass
-    registered = er.async_get(hass).async_get(call.data[ATTR_ENTITY_ID])
-    camera_id = registered.config_subentry_id if registered and registered.platform == DOMAIN else None
-    if camera_id is None:
-        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
-    await _check(call, CAMERA_DOMAIN, f"{camera_id}_camera", POLICY_READ)
+    _, camera_id = await _readable_camera(call)
     try:
         found = await hass.data[HUB].client.still(camera_id, call.data.get(ATTR_WIDTH), None)
     except EngineError as error:
@@ -90,6 +106,41 @@ async def _async_snapshot(call: ServiceCall) -> ServiceResponse:
             translation_placeholders={"folder": str(folder), "reason": error.strerror or str(error)},
         ) from error
     return {"path": str(path), "taken": dt_util.utc_from_timestamp(taken / 1_000_000).isoformat()}
+
+
+async def _async_clip(call: ServiceCall) -> ServiceResponse:
+    """Cut footage of a camera to a file that notifiers may take."""
+    return await _async_made(call, ACTION_CLIP, clips.LONGEST_CLIP)
+
+
+async def _async_film(call: ServiceCall) -> ServiceResponse:
+    """A day, or any other stretch, in two minutes."""
+    return await _async_made(call, ACTION_FILM, clips.LONGEST_FILM)
+
+
+async def _async_made(call: ServiceCall, kind: str, longest: timedelta) -> ServiceResponse:
+    entry, camera_id = await _readable_camera(call)
+    zone = await async_zone(entry)
+    start = moment(call.data[ATTR_START], zone)
+    end = start + call.data[ATTR_DURATION] if ATTR_DURATION in call.data else moment(call.data[ATTR_END], zone)
+    if end - start > longest:
+        hours = str(longest // timedelta(hours=1))
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="clip_too_long", translation_placeholders={"hours": hours}
+        )
+    return await clips.async_clip(call.hass, entry, camera_id, kind, start, end)
+
+
+async def _readable_camera(call: ServiceCall) -> tuple[ConfigEntry, str]:
+    """Facility and id of the camera that a call names. Raises if there is none, or the caller may not see it."""
+    registered = er.async_get(call.hass).async_get(call.data[ATTR_ENTITY_ID])
+    camera_id = registered.config_subentry_id if registered and registered.platform == DOMAIN else None
+    entry_id = registered.config_entry_id if registered else None
+    entry = call.hass.config_entries.async_get_entry(entry_id) if entry_id else None
+    if camera_id is None or entry is None or camera_id not in cameras_of(entry):
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
+    await async_check(call, CAMERA_DOMAIN, f"{camera_id}_camera", POLICY_READ)
+    return entry, camera_id
 
 
 def _snapshot_folder(hass: HomeAssistant) -> Path:
@@ -115,8 +166,9 @@ def _write(folder: Path, name: str, jpeg: bytes) -> Path:
     return path
 
 
-def _cameras_of(hass: HomeAssistant, call: ServiceCall) -> dict[str, FacilityConfigEntry]:
-    """The cameras a call is about."""
+def cameras_of_call(call: ServiceCall) -> dict[str, FacilityConfigEntry]:
+    """The cameras a call is about: those named, and those of named devices, areas, floors and labels."""
+    hass = call.hass
     chosen = async_extract_referenced_entity_ids(hass, TargetSelection(call.data))
     entities, devices = er.async_get(hass), dr.async_get(hass)
     found: dict[str, FacilityConfigEntry] = {}
@@ -140,7 +192,7 @@ def _cameras_of(hass: HomeAssistant, call: ServiceCall) -> dict[str, FacilityCon
     return found
 
 
-async def _check(call: ServiceCall, domain: str, unique_id: str, policy: str) -> None:
+async def async_check(call: ServiceCall, domain: str, unique_id: str, policy: str) -> None:
     """Raise if the user who calls may not do this to the entity."""
     if call.context.user_id is None:
         return

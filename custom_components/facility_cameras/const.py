@@ -12,17 +12,25 @@ PLATFORMS: Final = [
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
     Platform.CAMERA,
+    Platform.EVENT,
     Platform.SENSOR,
     Platform.SWITCH,
 ]
 
 #: Kind of config subentry that is one camera.
 SUBENTRY_CAMERA: Final = "camera"
+#: Kind of config subentry that is none: its flow exports footage.
+SUBENTRY_EXPORT: Final = "export"
 
 # Facility (config entry data); user name and password of all its cameras use Home Assistant's own keys.
 CONF_ARCHIVE: Final = "archive"
 CONF_ARCHIVE_ID: Final = "archive_id"
 CONF_DAYS_TO_KEEP: Final = "days_to_keep"
+CONF_TIME_ZONE: Final = "time_zone"
+CONF_LEAST_DAYS: Final = "least_days"
+CONF_QUOTA_GB: Final = "quota_gb"
+CONF_SECOND_COPY: Final = "second_copy"
+CONF_SECOND_COPY_ID: Final = "second_copy_id"
 CONF_PLANNED_CAMERAS: Final = "planned_cameras"
 
 # Camera (config subentry data); url, username and password use Home Assistant's own keys.
@@ -30,6 +38,14 @@ CONF_AUDIO: Final = "audio"
 CONF_RECORD: Final = "record"
 CONF_ZONE: Final = "zone"
 CONF_DEVICE: Final = "device"
+CONF_WHEN: Final = "when"
+CONF_WHEN_ENTITY: Final = "when_entity"
+CONF_BEFORE: Final = "before_s"
+CONF_AFTER: Final = "after_s"
+
+#: When a camera is recorded.
+WHEN_ALWAYS: Final = "always"
+WHEN_ENTITY: Final = "entity"
 
 DEFAULT_DAYS_TO_KEEP: Final = 30
 DEFAULT_PLANNED_CAMERAS: Final = 8

@@ -12,16 +12,26 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
+from . import when_to_record
 from .const import (
+    CONF_AFTER,
     CONF_ARCHIVE,
     CONF_ARCHIVE_ID,
     CONF_AUDIO,
+    CONF_BEFORE,
     CONF_DAYS_TO_KEEP,
+    CONF_LEAST_DAYS,
+    CONF_QUOTA_GB,
     CONF_RECORD,
+    CONF_SECOND_COPY,
+    CONF_SECOND_COPY_ID,
+    CONF_TIME_ZONE,
     LOGGER,
     SUBENTRY_CAMERA,
 )
 from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, Status
+from .engine.api_events import HoldEvent
+from .engine.api_footage import CameraCompleteness
 from .engine_client import EngineAwayError, EngineError
 
 if TYPE_CHECKING:
@@ -39,10 +49,11 @@ def cameras_of(entry: ConfigEntry) -> dict[str, ConfigSubentry]:
     return {camera.subentry_id: camera for camera in sorted(found, key=lambda camera: camera.title.casefold())}
 
 
-def camera_config(entry: ConfigEntry, camera: ConfigSubentry) -> CameraConfig:
+def camera_config(hass: HomeAssistant, entry: ConfigEntry, camera: ConfigSubentry) -> CameraConfig:
     """A camera as the engine wants it; the facility's user and password where it has none of its own."""
     own = CONF_USERNAME in camera.data
     source = camera.data if own else entry.data
+    by_entity = when_to_record.entity_of(camera.data) is not None
     return {
         "id": camera.subentry_id,
         "name": camera.title,
@@ -51,10 +62,14 @@ def camera_config(entry: ConfigEntry, camera: ConfigSubentry) -> CameraConfig:
         "password": source.get(CONF_PASSWORD, ""),
         "audio": camera.data[CONF_AUDIO],
         "record": camera.data[CONF_RECORD],
+        "days_to_keep": int(camera.data.get(CONF_DAYS_TO_KEEP, 0)),
+        "wanted": when_to_record.wanted(hass, camera.data),
+        "before_s": float(camera.data.get(CONF_BEFORE, 0.0)) if by_entity else 0.0,
+        "after_s": float(camera.data.get(CONF_AFTER, 0.0)) if by_entity else 0.0,
     }
 
 
-def facility_config(entry: ConfigEntry) -> FacilityConfig:
+def facility_config(hass: HomeAssistant, entry: ConfigEntry) -> FacilityConfig:
     """A facility as the engine wants it."""
     return {
         "id": entry.entry_id,
@@ -62,7 +77,12 @@ def facility_config(entry: ConfigEntry) -> FacilityConfig:
         "archive": entry.data[CONF_ARCHIVE],
         "archive_id": entry.data[CONF_ARCHIVE_ID],
         "days_to_keep": int(entry.data[CONF_DAYS_TO_KEEP]),
-        "cameras": [camera_config(entry, camera) for camera in cameras_of(entry).values()],
+        "quota_bytes": round(entry.data.get(CONF_QUOTA_GB, 0) * 1e9),
+        "least_days": int(entry.data.get(CONF_LEAST_DAYS, 0)),
+        "second_copy": entry.data.get(CONF_SECOND_COPY, ""),
+        "second_copy_id": entry.data.get(CONF_SECOND_COPY_ID, ""),
+        "zone": entry.data.get(CONF_TIME_ZONE) or hass.config.time_zone,
+        "cameras": [camera_config(hass, entry, camera) for camera in cameras_of(entry).values()],
     }
 
 
@@ -78,8 +98,11 @@ class FacilityCoordinator:
         self.connected = False
         #: Called with a camera's id when one was added while the facility runs.
         self.camera_added: list[Callable[[str], None]] = []
+        #: Called with what happened to protected footage.
+        self.holds_changed: list[Callable[[HoldEvent], None]] = []
         self._cameras: dict[str, CameraState] = {}
         self._listeners: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
+        self._completeness: dict[str, CameraCompleteness] = {}
         self._sync_lock = asyncio.Lock()
         self._changed = False
 
@@ -120,6 +143,10 @@ class FacilityCoordinator:
     def cameras(self) -> dict[str, ConfigSubentry]:
         """The cameras of this facility, by id."""
         return cameras_of(self.entry)
+
+    def completeness(self, camera_id: str) -> CameraCompleteness | None:
+        """How complete a camera's recording is; None while nobody knows."""
+        return self._completeness.get(camera_id) if self.connected else None
 
     def known(self) -> dict[str, CameraState]:
         """The newest state of every camera that something observes."""
@@ -171,6 +198,20 @@ class FacilityCoordinator:
             self.async_tell(None)
 
     @callback
+    def async_take_holds(self, event: HoldEvent) -> None:
+        """The engine tells what happened to protected footage."""
+        for listener in tuple(self.holds_changed):
+            listener(event)
+
+    def async_take_completeness(self, found: Iterable[CameraCompleteness]) -> None:
+        """The engine was asked how complete recording is."""
+        self._completeness = {camera["id"]: camera for camera in found}
+        for camera_id in self._completeness.keys() & self.entry.subentries.keys():
+            for listener in tuple(self._listeners[camera_id]):
+                listener()
+        self.async_tell(None)
+
+    @callback
     def async_drop_camera(self, camera_id: str) -> None:
         """The engine no longer receives a camera."""
         if self._cameras.pop(camera_id, None) is not None:
@@ -184,6 +225,7 @@ class FacilityCoordinator:
         self.connected = connected
         if not connected:
             self._cameras.clear()
+            self._completeness.clear()
         for camera_id in cameras_of(self.entry):
             self._tell_of(camera_id)
         self.async_tell(None)
@@ -198,8 +240,28 @@ class FacilityCoordinator:
                 return
             self._changed = False
             try:
-                await self.hub.client.put_facility(facility_config(self.entry))
+                await self.hub.client.put_facility(facility_config(self.hass, self.entry))
             except EngineAwayError:
                 LOGGER.debug("The engine is away; it is told of %s when it is back", self.entry.title)
             except EngineError as error:
                 LOGGER.error("The engine does not take the facility %s: %s", self.entry.title, error)
+
+    @callback
+    def async_push_wanted(self, camera_id: str) -> None:
+        """A camera's schedule or entity says something else: tell the engine, whose last word is the newest."""
+        self.entry.async_create_background_task(
+            self.hass, self._async_tell_wanted(camera_id), f"facility_cameras wanted {camera_id}"
+        )
+
+    async def _async_tell_wanted(self, camera_id: str) -> None:
+        async with self._sync_lock:
+            camera = cameras_of(self.entry).get(camera_id)
+            wanted = when_to_record.wanted(self.hass, camera.data) if camera is not None else None
+            if wanted is None:
+                return
+            try:
+                await self.hub.client.put_wanted(camera_id, wanted=wanted)
+            except EngineAwayError:
+                LOGGER.debug("The engine is away; it is told what is wanted when it is back")
+            except EngineError as error:
+                LOGGER.error("The engine is not told whether %s is to be recorded: %s", camera_id, error)

@@ -23,6 +23,7 @@ from homeassistant.util.hass_dict import HassKey
 from . import wording
 from .const import CONF_ZONE, DOMAIN
 from .coordinator import FacilityCoordinator
+from .engine.api import Duty
 
 URL_PATH = "facility-cameras"
 ICON = "mdi:cctv"
@@ -231,6 +232,9 @@ class FacilityDashboard(LovelaceConfig):
                 }
             )
         cards.append({"type": "horizontal-stack", "cards": self._tiles(camera_id, online=True)})
+        if state and state["duty"] == Duty.IDLE:
+            # No fault: it is not its time.
+            cards.append({"type": "markdown", "text_only": True, "content": self._words("dashboard_idle")})
         if received and received["video"] == "h265":
             # Most browsers cannot play it: the picture stays, and this says why.
             cards.append({"type": "markdown", "text_only": True, "content": self._words("dashboard_h265")})

@@ -7,14 +7,17 @@ from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 from yarl import URL
 
-from .const import CONF_ARCHIVE_ID
+from .const import CONF_ARCHIVE_ID, CONF_SECOND_COPY_ID, CONF_WHEN_ENTITY
 from .coordinator import FacilityConfigEntry
 from .engine.rtsp.login_in_path import masked
 
 _REDACT = {
     CONF_ARCHIVE_ID,
     CONF_PASSWORD,
+    CONF_SECOND_COPY_ID,
     CONF_USERNAME,
+    # It may be called after a person.
+    CONF_WHEN_ENTITY,
     "host",
     "mac",
     "onvif_host",
@@ -22,6 +25,7 @@ _REDACT = {
     "port",
     "profile",
     "serial",
+    "stuck_path",
     "user",
 }
 
@@ -42,7 +46,7 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: Facili
     return {
         "engine": {"connected": hub.connected, "starts": hub.starts, "info": hub.info},
         "facility": async_redact_data(dict(entry.data), _REDACT),
-        "footage": coordinator.facility,
+        "footage": async_redact_data(dict(coordinator.facility), _REDACT) if coordinator.facility else None,
         "cameras": cameras,
     }
 

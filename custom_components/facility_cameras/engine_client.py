@@ -4,7 +4,9 @@ Every call is bounded in time and size. A call that fails raises `EngineError`, 
 answers; neither ever holds a password.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
+import contextlib
 from http import HTTPStatus
 import json
 from pathlib import Path
@@ -15,14 +17,28 @@ import aiohttp
 from .engine.api import (
     CameraState,
     EngineInfo,
-    Event,
     FacilityConfig,
     FacilityState,
     ProbeRequest,
     ProbeResult,
     RestreamRequest,
+)
+from .engine.api_events import Event
+from .engine.api_footage import (
+    CameraCompleteness,
+    ClipRequest,
+    ExportRequest,
+    ExportState,
+    Gaps,
+    HoldState,
+    JobState,
+    Nearest,
+    ProtectRequest,
+    ReleaseRequest,
     Segment,
+    Size,
     Span,
+    WantedRequest,
 )
 
 #: A line of the event stream holds every camera of the hub: 1,000 cameras are about 0.6 MiB.
@@ -30,6 +46,8 @@ _LINE_BYTES = 8 << 20
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 #: The engine gives a probe 15 s.
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=20)
+#: The engine gives its archive 10 s.
+_HOLD_TIMEOUT = aiohttp.ClientTimeout(total=15)
 #: The engine tells figures every 10 s; three of them missing means that it hangs.
 SILENCE_S = 30.0
 
@@ -103,6 +121,24 @@ class EngineClient:
         answer = await self._json("GET", "/v1/facilities")
         return cast("list[FacilityState]", answer["facilities"])
 
+    async def holds(self, facility_id: str) -> list[HoldState]:
+        """What is protected, newest first. Raises `EngineError`: 404 for a facility it does not know, 503 where the
+        archive is away.
+        """
+        answer = await self._json("GET", f"/v1/facilities/{facility_id}/holds")
+        return cast("list[HoldState]", answer["holds"])
+
+    async def protect(self, facility_id: str, request: ProtectRequest) -> list[HoldState]:
+        """Have footage kept until it is released. Raises `EngineError`: 400 with a sentence, 404, 503."""
+        answer = await self._json("POST", f"/v1/facilities/{facility_id}/holds", body=request, timeout=_HOLD_TIMEOUT)
+        return cast("list[HoldState]", answer["holds"])
+
+    async def release(self, facility_id: str, request: ReleaseRequest) -> list[HoldState]:
+        """Have footage kept no longer; returns the holds that ended by it. Raises as `protect`."""
+        path = f"/v1/facilities/{facility_id}/holds/release"
+        answer = await self._json("POST", path, body=request, timeout=_HOLD_TIMEOUT)
+        return cast("list[HoldState]", answer["holds"])
+
     async def use_copy(self, facility_id: str) -> None:
         """Record into this older copy of the facility's archive from now on."""
         await self._json("POST", f"/v1/facilities/{facility_id}/use_copy")
@@ -141,6 +177,18 @@ class EngineClient:
         answer = await self._json("GET", f"/v1/cameras/{camera_id}/spans", start=start, end=end)
         return cast("list[Span]", answer["spans"])
 
+    async def nearest(self, camera_id: str, at: int) -> Nearest:
+        """Where the footage nearest to a time is."""
+        return cast("Nearest", await self._json("GET", f"/v1/cameras/{camera_id}/nearest", at=at))
+
+    async def size(self, camera_id: str, start: int, end: int) -> Size:
+        """How much footage there is between two times."""
+        return cast("Size", await self._json("GET", f"/v1/cameras/{camera_id}/size", start=start, end=end))
+
+    async def gaps(self, camera_id: str, start: int, end: int) -> Gaps:
+        """What was to be recorded between two times and is not there, and why."""
+        return cast("Gaps", await self._json("GET", f"/v1/cameras/{camera_id}/gaps", start=start, end=end))
+
     async def segments(self, camera_id: str, start: int, end: int) -> list[Segment]:
         """Files of footage that overlap the time, oldest first."""
         answer = await self._json("GET", f"/v1/cameras/{camera_id}/segments", start=start, end=end)
@@ -150,6 +198,15 @@ class EngineClient:
         """One file of a camera's footage."""
         return cast("Segment", await self._json("GET", f"/v1/cameras/{camera_id}/segments/{segment_id}"))
 
+    async def completeness(self, facility_id: str) -> list[CameraCompleteness]:
+        """How complete the recording of a facility's cameras is; nothing while its footage cannot be reached."""
+        answer = await self._json("GET", f"/v1/facilities/{facility_id}/completeness")
+        return cast("list[CameraCompleteness]", answer["cameras"])
+
+    async def put_wanted(self, camera_id: str, *, wanted: bool) -> None:
+        """Whether a camera is to be recorded, as its schedule or entity says now."""
+        await self._json("PUT", f"/v1/cameras/{camera_id}/wanted", body={"wanted": wanted})
+
     async def playlist(self, camera_id: str, start: int, end: int) -> bytes:
         """An HLS media playlist of the footage between two times, with relative URIs."""
         return await self._bytes(f"/v1/cameras/{camera_id}/playlist", start=start, end=end)
@@ -157,6 +214,68 @@ class EngineClient:
     async def format(self, camera_id: str, format_id: int) -> bytes:
         """The init segment of a format."""
         return await self._bytes(f"/v1/cameras/{camera_id}/formats/{format_id}")
+
+    async def thumbnail(self, camera_id: str, at: int, width: int) -> bytes | None:
+        """A JPEG of the recorded key picture at or before a time, `width` pixels at most. None: no footage near it."""
+        try:
+            return await self._bytes(f"/v1/cameras/{camera_id}/thumbnail", at=at, width=width)
+        except EngineError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    async def make(self, kind: str, camera_id: str, request: ClipRequest) -> JobState:
+        """Have a `clip`, `film` or `preview` made and wait for it, as long as it takes; who stops waiting cancels it."""
+        job = await self.begin(kind, camera_id, request)
+        try:
+            while job["state"] in ("waiting", "running"):
+                job = await self.job(job["id"])
+        except asyncio.CancelledError:
+            # Where the engine does not hear of it, it notices that nobody asks any more.
+            with contextlib.suppress(EngineError):
+                await self.cancel_job(job["id"])
+            raise
+        return job
+
+    async def begin(self, kind: str, camera_id: str, request: ClipRequest) -> JobState:
+        """Have something made, as `make`, without waiting for it. It is cancelled when nobody asks after it."""
+        return cast("JobState", await self._json("POST", f"/v1/cameras/{camera_id}/{kind}", body=request))
+
+    async def job(self, job_id: str) -> JobState:
+        """How a job stands, once it is finished or after some seconds."""
+        return cast("JobState", await self._json("GET", f"/v1/jobs/{job_id}"))
+
+    async def cancel_job(self, job_id: str) -> None:
+        """Nobody wants it any more. Not an error if the engine does not know it."""
+        try:
+            await self._json("DELETE", f"/v1/jobs/{job_id}")
+        except EngineError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    async def job_playlist(self, job_id: str) -> bytes:
+        """The playlist of a preview as far as it is made."""
+        return await self._bytes(f"/v1/jobs/{job_id}/playlist")
+
+    async def begin_export(self, facility_id: str, request: ExportRequest) -> ExportState:
+        """Have footage copied out, behind this call."""
+        return cast("ExportState", await self._json("POST", f"/v1/facilities/{facility_id}/exports", body=request))
+
+    async def exports(self) -> list[ExportState]:
+        """Exports that are under way, and those that are over, oldest first."""
+        return cast("list[ExportState]", (await self._json("GET", "/v1/exports"))["exports"])
+
+    async def export(self, export_id: str) -> ExportState:
+        """How an export stands."""
+        return cast("ExportState", await self._json("GET", f"/v1/exports/{export_id}"))
+
+    async def cancel_export(self, export_id: str) -> ExportState:
+        """Have what was copied taken away again; one that is done stays."""
+        return cast("ExportState", await self._json("DELETE", f"/v1/exports/{export_id}"))
+
+    async def resume_export(self, export_id: str) -> ExportState:
+        """Have one that is paused or failed tried again now."""
+        return cast("ExportState", await self._json("POST", f"/v1/exports/{export_id}/resume"))
 
     async def probe(self, request: ProbeRequest) -> ProbeResult:
         """Connect to a camera once, as recording would."""
@@ -176,7 +295,15 @@ class EngineClient:
         method: str,
         path: str,
         *,
-        body: FacilityConfig | ProbeRequest | RestreamRequest | None = None,
+        body: ClipRequest
+        | ExportRequest
+        | FacilityConfig
+        | ProbeRequest
+        | ProtectRequest
+        | ReleaseRequest
+        | RestreamRequest
+        | WantedRequest
+        | None = None,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
         **query: int,
     ) -> dict[str, Any]:

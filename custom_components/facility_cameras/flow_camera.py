@@ -14,6 +14,10 @@ from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, Config
 from homeassistant.const import CONF_ADDRESS, CONF_NAME, CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    EntitySelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -24,11 +28,27 @@ import voluptuous as vol
 
 from . import wording
 from .camera_device import CameraDevice, address_id, address_key
-from .const import CONF_AUDIO, CONF_DEVICE, CONF_RECORD, CONF_ZONE, DOMAIN, LOGGER, SUBENTRY_CAMERA, ZONES
+from .const import (
+    CONF_AFTER,
+    CONF_AUDIO,
+    CONF_BEFORE,
+    CONF_DAYS_TO_KEEP,
+    CONF_DEVICE,
+    CONF_RECORD,
+    CONF_WHEN,
+    CONF_WHEN_ENTITY,
+    CONF_ZONE,
+    DOMAIN,
+    LOGGER,
+    SUBENTRY_CAMERA,
+    WHEN_ALWAYS,
+    WHEN_ENTITY,
+    ZONES,
+)
 from .engine.api import Cause, ProbeResult
 from .engine.rtsp.login_in_path import masked
 from .engine_client import EngineError
-from .flow_facility import PASSWORD, USERNAME, name_error
+from .flow_facility import PASSWORD, USERNAME, days_selector, name_error
 from .hub import HUB
 from .onvif_camera import Device, OnvifError, Profile, read_device
 from .pasted_address import take_apart, without_login
@@ -57,6 +77,22 @@ _SETTINGS = vol.Schema(
         vol.Required(CONF_AUDIO, default=False): BooleanSelector(),
     }
 )
+_SECONDS = NumberSelector(
+    NumberSelectorConfig(min=0, max=300, step=1, unit_of_measurement="s", mode=NumberSelectorMode.BOX)
+)
+_WHEN = vol.Schema(
+    {
+        vol.Required(CONF_WHEN, default=WHEN_ALWAYS): SelectSelector(
+            SelectSelectorConfig(
+                options=[WHEN_ALWAYS, WHEN_ENTITY], translation_key="when", mode=SelectSelectorMode.LIST
+            )
+        ),
+        vol.Optional(CONF_WHEN_ENTITY): EntitySelector(),
+        vol.Required(CONF_BEFORE, default=10): _SECONDS,
+        vol.Required(CONF_AFTER, default=30): _SECONDS,
+    }
+)
+_WHEN_KEYS = (CONF_WHEN, CONF_WHEN_ENTITY, CONF_BEFORE, CONF_AFTER)
 
 
 @dataclass(slots=True)
@@ -98,7 +134,7 @@ class CameraFlow(ConfigSubentryFlow):
         camera = self._get_reconfigure_subentry()
         return self.async_show_menu(
             step_id="reconfigure",
-            menu_options=["connection", "settings"],
+            menu_options=["connection", "recording", "settings"],
             description_placeholders={"camera": camera.title},
         )
 
@@ -116,21 +152,42 @@ class CameraFlow(ConfigSubentryFlow):
         suggested = {CONF_ADDRESS: masked(address), CONF_USERNAME: camera.data.get(CONF_USERNAME, "")}
         return await self._async_address("connection", user_input, suggested)
 
+    async def async_step_recording(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Always, or while an entity says so; the camera itself is not asked."""
+        camera = self._get_reconfigure_subentry()
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            if user_input[CONF_WHEN] == WHEN_ALWAYS or user_input.get(CONF_WHEN_ENTITY):
+                return self.async_update_and_abort(self._get_entry(), camera, data_updates=user_input)
+            errors[CONF_WHEN_ENTITY] = "when_entity_missing"
+        return self.async_show_form(
+            step_id="recording",
+            data_schema=self.add_suggested_values_to_schema(_WHEN, user_input or camera.data),
+            errors=errors,
+            description_placeholders={"camera": camera.title},
+        )
+
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Name, place and sound; the camera itself is not asked."""
+        """Name, place, sound and days to keep; the camera itself is not asked."""
         camera = self._get_reconfigure_subentry()
         error = name_error(user_input)
         if user_input is not None and error is None:
+            kept = {key: value for key, value in camera.data.items() if key != CONF_DAYS_TO_KEEP}
+            if user_input.get(CONF_DAYS_TO_KEEP):
+                kept[CONF_DAYS_TO_KEEP] = int(user_input[CONF_DAYS_TO_KEEP])
             return self.async_update_and_abort(
                 self._get_entry(),
                 camera,
                 title=user_input[CONF_NAME].strip(),
-                data_updates={CONF_ZONE: user_input[CONF_ZONE], CONF_AUDIO: user_input[CONF_AUDIO]},
+                data={**kept, CONF_ZONE: user_input[CONF_ZONE], CONF_AUDIO: user_input[CONF_AUDIO]},
             )
+        await wording.async_load(self.hass)
+        schema = _SETTINGS.extend({vol.Optional(CONF_DAYS_TO_KEEP): days_selector(self.hass)})
         known = user_input or {CONF_NAME: camera.title, **camera.data}
         return self.async_show_form(
             step_id="settings",
-            data_schema=self.add_suggested_values_to_schema(_SETTINGS, known),
+            data_schema=self.add_suggested_values_to_schema(schema, known),
+            description_placeholders={"days": str(int(self._get_entry().data[CONF_DAYS_TO_KEEP]))},
             errors={CONF_NAME: error} if error else {},
         )
 
@@ -358,7 +415,9 @@ class CameraFlow(ConfigSubentryFlow):
             return self.async_create_entry(title=name, data=data, unique_id=self._camera.unique_id)
         entry: ConfigEntry = self._get_entry()
         camera = self._get_reconfigure_subentry()
+        data |= {key: camera.data[key] for key in (CONF_RECORD, CONF_DAYS_TO_KEEP) if key in camera.data}
         data[CONF_RECORD] = camera.data[CONF_RECORD]
+        data |= {key: camera.data[key] for key in _WHEN_KEYS if key in camera.data}
         return self.async_update_and_abort(entry, camera, title=name, data=data, unique_id=self._camera.unique_id)
 
 

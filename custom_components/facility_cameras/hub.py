@@ -6,6 +6,7 @@ ends it is started again within a second.
 """
 
 import asyncio
+from collections.abc import Callable
 import secrets
 
 from homeassistant.core import HomeAssistant, callback
@@ -14,7 +15,9 @@ from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN, LOGGER
 from .coordinator import FacilityCoordinator
-from .engine.api import API_VERSION, CameraState, EngineInfo, Event, FacilityState
+from .engine.api import API_VERSION, CameraState, EngineInfo, FacilityState
+from .engine.api_events import Event
+from .engine.api_footage import ExportState
 from .engine_client import EngineAwayError, EngineClient, EngineError
 from .engine_process import RESTREAM_HOST, EngineProcess, EngineStartError
 from .outages import Outages
@@ -52,6 +55,8 @@ class Hub:
         self.pictures = PictureStore()
         self.playback = PlaybackTokens()
         self.outages = Outages(hass)
+        #: Called with an export that began, is paused, goes on, or is over.
+        self.on_export: Callable[[ExportState], None] | None = None
         self.info: EngineInfo | None = None
         self.starts = 0
         #: Opens the re-stream, which is on this machine only: another one each time Home Assistant starts.
@@ -255,6 +260,10 @@ class Hub:
         elif event["event"] == "removed":
             for coordinator in self.coordinators.values():
                 coordinator.async_drop_camera(event["id"])
+        elif event["event"] == "export" and self.on_export is not None:
+            self.on_export(event["export"])
+        elif event["event"] == "hold" and (found := self.coordinators.get(event["facility"])):
+            found.async_take_holds(event)
 
     def _take_cameras(self, cameras: list[CameraState]) -> None:
         for facility_id, coordinator in tuple(self.coordinators.items()):

@@ -4,10 +4,11 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from . import volume_issues
-from .const import DOMAIN
+from . import footage_issues, volume_issues
+from .const import CONF_SECOND_COPY, DOMAIN
 from .coordinator import FacilityCoordinator, cameras_of
 from .engine.api import Cause, Status
+from .engine.api_footage import CopyCause
 
 
 @callback
@@ -19,6 +20,8 @@ def async_watch(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBA
         if not coordinator.connected:
             return
         volume_issues.async_update(hass, coordinator)
+        footage_issues.async_update(hass, coordinator)
+        _update_second_copy(hass, coordinator)
         for camera_id in cameras_of(coordinator.entry):
             _update_password(hass, coordinator, camera_id)
 
@@ -30,6 +33,8 @@ def async_watch(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBA
 def async_clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """The facility is gone, and so is what was wrong with it."""
     volume_issues.async_clear(hass, entry)
+    footage_issues.async_clear(hass, entry)
+    _delete(hass, _copy_issue(entry.entry_id))
     for camera_id in cameras_of(entry):
         async_clear_camera(hass, camera_id)
 
@@ -40,6 +45,10 @@ def async_clear_camera(hass: HomeAssistant, camera_id: str) -> None:
     _delete(hass, _password_issue(camera_id))
 
 
+def _copy_issue(facility_id: str) -> str:
+    return f"second_copy_{facility_id}"
+
+
 def _password_issue(camera_id: str) -> str:
     return f"password_{camera_id}"
 
@@ -48,6 +57,24 @@ def _password_issue(camera_id: str) -> str:
 def _delete(hass: HomeAssistant, issue_id: str) -> None:
     if (DOMAIN, issue_id) in ir.async_get(hass).issues:
         ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
+@callback
+def _update_second_copy(hass: HomeAssistant, coordinator: FacilityCoordinator) -> None:
+    entry = coordinator.entry
+    state = coordinator.facility
+    if state is None or not state["copy_problem"]:
+        _delete(hass, _copy_issue(entry.entry_id))
+        return
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _copy_issue(entry.entry_id),
+        is_fixable=False,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key=f"second_copy_{CopyCause(state['copy_problem'])}",
+        translation_placeholders={"facility": entry.title, "folder": entry.data.get(CONF_SECOND_COPY, "")},
+    )
 
 
 @callback

@@ -6,13 +6,22 @@ after the user's rights were checked, opens one camera between two times, and en
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
 import secrets
 import time
 
-from .engine.api import Segment
+from .engine.api_footage import Segment
 
 _LIFE_S = 24 * 3600.0
 _MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """H.264 that is being made of footage: the engine's job, and the file that grows."""
+
+    job_id: str
+    path: Path
 
 
 @dataclass(slots=True)
@@ -25,6 +34,8 @@ class Playback:
     end: int
     #: Segments already asked for: a player fetches each in many ranges.
     segments: dict[int, Segment] = field(default_factory=dict)
+    #: H.264 made of the footage, if that is what is played.
+    preview: Preview | None = None
     ends: float = field(default_factory=lambda: time.monotonic() + _LIFE_S)
 
 

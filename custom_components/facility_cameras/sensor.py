@@ -10,7 +10,7 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import EntityCategory, UnitOfDataRate, UnitOfInformation
+from homeassistant.const import EntityCategory, UnitOfDataRate, UnitOfInformation, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
@@ -18,6 +18,15 @@ from homeassistant.util import dt as dt_util
 from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
 from .engine.api import CameraState, FacilityState, Status
 from .entity import CameraOwnedEntity, FacilityEntity, async_add_for_cameras
+from .recording_sensors import (
+    COMPLETENESS,
+    LAST_GAP,
+    RECORDING_STATE,
+    CameraCompletenessSensor,
+    FacilityCompletenessSensor,
+    LastGapSensor,
+    RecordingStateSensor,
+)
 
 PARALLEL_UPDATES = 0
 
@@ -32,14 +41,22 @@ class CameraSensorDescription(SensorEntityDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FootageSensorDescription(SensorEntityDescription):
+    """A figure of a facility's footage."""
+
+    value: Callable[[FacilityState], Value]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FacilitySensorDescription(SensorEntityDescription):
     """A figure of a facility."""
 
     value: Callable[[FacilityCoordinator], Value]
 
 
-#: Sizes are told in steps: every state is a row in the recorder.
+#: Sizes and times that always move are told in steps: every state is a row in the recorder.
 _SIZE_STEP = 100_000_000
+_TIME_STEP = 600_000_000
 
 
 def moment(microseconds: int | None) -> datetime | None:
@@ -64,6 +81,22 @@ def _bytes(state: FacilityState | None, figure: Callable[[FacilityState], int]) 
     if state is None or not state["total_bytes"]:
         return None
     return figure(state) // _SIZE_STEP * _SIZE_STEP
+
+
+def _days(days: float | None) -> float | None:
+    """Days in steps that tell something: nobody waits for the tenth of a month."""
+    return None if days is None else round(days, 1) if days < 10 else float(round(days))
+
+
+def _due(state: FacilityState) -> int:
+    """In whole steps, but never nothing where something is due."""
+    size = state["cleaning"]["due_bytes"]
+    return -(-size // _SIZE_STEP) * _SIZE_STEP
+
+
+def _last_cleaning(state: FacilityState) -> datetime | None:
+    last = state["cleaning"]["last"]
+    return None if last is None else moment(last // _TIME_STEP * _TIME_STEP)
 
 
 CAMERA_SENSORS = (
@@ -135,6 +168,17 @@ FACILITY_SENSORS = (
         value=lambda facility: _bytes(facility.facility, lambda state: state["footage_bytes"]),
     ),
     FacilitySensorDescription(
+        key="protected_footage",
+        translation_key="protected_footage",
+        device_class=SensorDeviceClass.DATA_SIZE,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfInformation.BYTES,
+        suggested_unit_of_measurement=UnitOfInformation.GIGABYTES,
+        suggested_display_precision=1,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value=lambda facility: _bytes(facility.facility, lambda state: state["held_bytes"]),
+    ),
+    FacilitySensorDescription(
         key="free_space",
         translation_key="free_space",
         device_class=SensorDeviceClass.DATA_SIZE,
@@ -146,17 +190,65 @@ FACILITY_SENSORS = (
     ),
 )
 
+FOOTAGE_SENSORS = (
+    FootageSensorDescription(
+        key="oldest_footage",
+        translation_key="oldest_footage",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value=lambda state: moment(state["oldest"]),
+    ),
+    FootageSensorDescription(
+        key="days_kept",
+        translation_key="days_kept",
+        device_class=SensorDeviceClass.DURATION,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfTime.DAYS,
+        value=lambda state: _days(state["days_kept"]),
+    ),
+    FootageSensorDescription(
+        key="days_possible",
+        translation_key="days_possible",
+        device_class=SensorDeviceClass.DURATION,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfTime.DAYS,
+        value=lambda state: _days(state["days_possible"]),
+    ),
+    FootageSensorDescription(
+        key="last_cleaning",
+        translation_key="last_cleaning",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value=_last_cleaning,
+    ),
+    FootageSensorDescription(
+        key="due_footage",
+        translation_key="due_footage",
+        device_class=SensorDeviceClass.DATA_SIZE,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfInformation.BYTES,
+        suggested_unit_of_measurement=UnitOfInformation.GIGABYTES,
+        suggested_display_precision=1,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value=_due,
+    ),
+)
+
 
 async def async_setup_entry(
     _hass: HomeAssistant, entry: FacilityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of the facility and of each camera."""
     async_add_entities(FacilitySensor(entry.runtime_data, description) for description in FACILITY_SENSORS)
+    async_add_entities(FootageSensor(entry.runtime_data, description) for description in FOOTAGE_SENSORS)
+    async_add_entities(FacilityCompletenessSensor(entry.runtime_data, description) for description in COMPLETENESS)
     async_add_for_cameras(
         entry,
         async_add_entities,
         lambda coordinator, camera_id: [
             StatusSensor(coordinator, camera_id),
+            RecordingStateSensor(coordinator, camera_id, RECORDING_STATE),
+            LastGapSensor(coordinator, camera_id, LAST_GAP),
+            *(CameraCompletenessSensor(coordinator, camera_id, description) for description in COMPLETENESS),
             *(CameraSensor(coordinator, camera_id, description) for description in CAMERA_SENSORS),
         ],
     )
@@ -210,3 +302,20 @@ class FacilitySensor(FacilityEntity, SensorEntity):
     def _take(self) -> Hashable:
         self._attr_native_value = self.entity_description.value(self.coordinator)
         return self._attr_native_value
+
+
+class FootageSensor(FacilityEntity, SensorEntity):
+    """A figure of the facility's footage; unavailable while the engine tells us nothing."""
+
+    entity_description: FootageSensorDescription
+
+    def __init__(self, coordinator: FacilityCoordinator, description: FootageSensorDescription) -> None:
+        """One per description."""
+        super().__init__(coordinator, coordinator.entry.entry_id, description.key)
+        self.entity_description = description
+
+    def _take(self) -> Hashable:
+        state = self.coordinator.facility if self.coordinator.connected else None
+        self._attr_available = state is not None
+        self._attr_native_value = self.entity_description.value(state) if state else None
+        return self._attr_available, self._attr_native_value

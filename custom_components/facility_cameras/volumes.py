@@ -6,8 +6,8 @@ who is logged in, while footage is played through our own media source only.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 import json
@@ -44,6 +44,7 @@ class Refusal(StrEnum):
     READ_ONLY = "folder_read_only"
     NO_ANSWER = "folder_no_answer"
     FILE_SYSTEM_ROOT = "folder_is_root"
+    NOT_APART = "folder_not_apart"
 
 
 class Concern(StrEnum):
@@ -53,6 +54,7 @@ class Concern(StrEnum):
     MEMORY = "warning_memory"
     SYSTEM_DISK = "warning_system_disk"
     SMALL = "warning_small"
+    SAME_DISK = "warning_same_disk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,23 +220,53 @@ def judge(folder: str, config_dir: str, mounts: Iterable[Mount] | None = None) -
     return Judgement(None, tuple(warnings), free)
 
 
-def _space(folder: Path) -> tuple[int, int]:
-    """Free and total bytes of the volume of a folder (or of what is there of its path)."""
+def judge_copy(folder: str, archives: Sequence[str], config_dir: str) -> Judgement:
+    """The same of a folder for second copies of footage, the first of `archives` being its own."""
+    judged = judge(folder, config_dir)
+    if judged.refusal is not None:
+        return judged
+    if not apart(folder, archives, MARKER):
+        return Judgement(Refusal.NOT_APART)
+    devices = {_there(Path(one)).stat().st_dev for one in (folder, archives[0])}
+    return replace(judged, concerns=(*judged.concerns, *((Concern.SAME_DISK,) if len(devices) == 1 else ())))
+
+
+def apart(folder: str, others: Iterable[str], marker: str) -> bool:
+    """Whether a folder lies neither inside nor around others, nor has the marker of one of their kind: what is copied
+    would be taken for footage, or footage for a copy.
+    """
+    path = Path(folder).resolve()
+    # By their names: another one's storage may not answer.
+    named = [Path(os.path.normpath(other)) for other in others]
+    return not (path / marker).exists() and not any(
+        one.is_relative_to(other) or other.is_relative_to(one)
+        for one in (path, Path(os.path.normpath(folder)))
+        for other in named
+    )
+
+
+def _there(folder: Path) -> Path:
+    """What is there of a folder's path."""
     while not folder.exists():
         folder = folder.parent
-    found = os.statvfs(folder)
+    return folder
+
+
+def _space(folder: Path) -> tuple[int, int]:
+    """Free and total bytes of the volume of a folder (or of what is there of its path)."""
+    found = os.statvfs(_there(folder))
     return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
 
 
-def claim(folder: str) -> str:
+def claim(folder: str, marker_name: str = MARKER) -> str:
     """Make the folder and its marker and return the marker's id; one that is there is kept, and its footage with it."""
     path = Path(folder)
     path.mkdir(mode=0o750, parents=True, exist_ok=True)
-    marker = path / MARKER
-    if (known := read_marker(folder)) is not None:
+    marker = path / marker_name
+    if (known := read_marker(folder, marker_name)) is not None:
         return known
     archive_id = uuid.uuid4().hex
-    temporary = path / f"{MARKER}.new"
+    temporary = path / f"{marker_name}.new"
     with temporary.open("w", encoding="utf-8") as file:
         json.dump({"id": archive_id}, file)
         file.flush()
@@ -243,10 +275,10 @@ def claim(folder: str) -> str:
     return archive_id
 
 
-def read_marker(folder: str) -> str | None:
+def read_marker(folder: str, marker_name: str = MARKER) -> str | None:
     """The id in a folder's marker, None if there is none that can be read."""
     try:
-        found = json.loads((Path(folder) / MARKER).read_text(encoding="utf-8"))
+        found = json.loads((Path(folder) / marker_name).read_text(encoding="utf-8"))
     except OSError, ValueError:
         return None
     archive_id = found.get("id") if isinstance(found, dict) else None

@@ -20,6 +20,7 @@ from typing import Any
 
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.behind import Behind
+from custom_components.facility_cameras.engine.archive.beside import Beside
 from custom_components.facility_cameras.engine.archive.files import Files
 from custom_components.facility_cameras.engine.archive.index import Index
 from custom_components.facility_cameras.engine.archive.opening import INDEX
@@ -135,8 +136,24 @@ def half(_real: Callable[..., Any], fd: int, content: Any) -> int:
     return os.write(fd, whole[: max(1, len(whole) // 2)])
 
 
-def _nothing(self: Behind) -> None:
+def _nothing(_behind: Behind) -> None:
     """In the place of beginning."""
+
+
+def _at_once(_beside: Beside, job: Callable[[], None]) -> None:
+    """Here and now."""
+    job()
+
+
+@contextlib.contextmanager
+def deleting_at_once() -> Iterator[None]:
+    """Files are not deleted beside the writer thread, but by it."""
+    start = Beside.start
+    Beside.start = _at_once  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        Beside.start = start  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
@@ -153,9 +170,10 @@ def alone(files: FaultyFiles) -> Iterator[None]:
             yield connection
 
     Index.transaction = transaction  # type: ignore[method-assign]
-    Behind.start = _nothing  # type: ignore[method-assign]
+    Behind.start = _nothing  # type: ignore[method-assign, assignment]
     try:
-        yield
+        with deleting_at_once():
+            yield
     finally:
         Index.transaction = real  # type: ignore[method-assign]
         Behind.start = start  # type: ignore[method-assign]
@@ -219,7 +237,7 @@ class Life:
 
     def open(self) -> Archive:
         archive = Archive(self.root, "A1", self.clock, remembered=self.folder / "state", files=self.files)
-        archive.days = {"c0": 30, "c1": 30, "c2": 30}
+        archive.cleaner.days = {"c0": 30, "c1": 30, "c2": 30}
         return archive
 
     def begin(self, archive: Archive, camera: str, start_us: int) -> Recording:

@@ -17,7 +17,8 @@ import av
 import numpy as np
 
 from custom_components.facility_cameras.engine import footage
-from custom_components.facility_cameras.engine.api import CameraConfig, CameraState, Segment
+from custom_components.facility_cameras.engine.api import CameraConfig, CameraState
+from custom_components.facility_cameras.engine.api_footage import Segment
 from custom_components.facility_cameras.engine.archive.volume import MARKER
 from custom_components.facility_cameras.engine.clock import SystemClock
 from custom_components.facility_cameras.engine.supervisor import Supervisor
@@ -45,6 +46,10 @@ def config(camera: CameraSpec, url: str, *, audio: bool = False) -> CameraConfig
         "password": camera.password if camera.schemes else "",
         "audio": audio,
         "record": True,
+        "days_to_keep": 0,
+        "wanted": True,
+        "before_s": 0.0,
+        "after_s": 0.0,
     }
 
 
@@ -148,6 +153,11 @@ class Rig:
         self._configs[name] = wanted
         await self.put()
 
+    async def change(self, name: str, *, wanted: bool | None, before_s: float = 0.0, after_s: float = 0.0) -> None:
+        """Have a camera recorded by an entity that says this."""
+        self._configs[name] |= {"wanted": wanted, "before_s": before_s, "after_s": after_s}
+        await self.put()
+
     async def put(self) -> None:
         """Tell the supervisor."""
         await self.supervisor.put_facility(
@@ -157,6 +167,9 @@ class Rig:
                 "archive": str(self.archive),
                 "archive_id": "ours",
                 "days_to_keep": 15,
+                "quota_bytes": 0,
+                "least_days": 0,
+                "zone": "Asia/Ho_Chi_Minh",
                 "cameras": list(self._configs.values()),
             }
         )

@@ -72,6 +72,9 @@ async def _absence(loop: SkippingLoop, site: Site, config: CameraConfig, folder:
             "archive": str(folder / "footage"),
             "archive_id": "ours",
             "days_to_keep": 15,
+            "quota_bytes": 0,
+            "least_days": 0,
+            "zone": "UTC",
             "cameras": [config],
         }
     )

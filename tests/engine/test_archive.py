@@ -18,6 +18,7 @@ from custom_components.facility_cameras.engine.archive import archive as archive
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.backlog import Memory
 from custom_components.facility_cameras.engine.archive.index import Index
+from custom_components.facility_cameras.engine.footage import stored
 from tests.engine.archives import (
     IDENTITY,
     INIT,
@@ -242,7 +243,7 @@ def test_slow_disk_bounds_what_waits_and_writes_what_was_taken(
         clock.now += archive_module.HUNG_S + 1
         assert archive.volume.state is VolumeState.MISSING
         assert archive.index is None
-        assert archive.footage("f1") == (0, None)
+        assert stored(archive, "f1") == (0, None)
         answers.set()
         recording.close(NOW_US, NOW_US + 100_000_000)
         wait_for(lambda: archive.volume.writable, 5)

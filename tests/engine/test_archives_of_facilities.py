@@ -1,6 +1,7 @@
 """Cameras, facilities and archives that come, go and change while they are recorded."""
 
 from collections.abc import Iterator
+import json
 import os
 from pathlib import Path
 import shutil
@@ -113,11 +114,31 @@ def test_two_engines_on_one_archive(engine: Engine, site: Site, tmp_path: Path) 
         second.put(site.configs()[1:])
         wait_for(lambda: second.camera("camera-2")["status"] == "online")
         wait_for(lambda: second.volume() == "error")
-        assert "is held by another engine" in second.log()
+        assert "it is held by another engine" in second.log()
         engine.leave()
         wait_for(lambda: second.recorded(1, "camera-2"))
         second.leave()
     closed_and_whole(engine.archive)
+
+
+def test_what_is_kept_is_told_and_taken_from_an_older_list(engine: Engine, site: Site) -> None:
+    first, second = site.configs()
+    engine.put([first, {**second, "days_to_keep": 90}], quota_bytes=10**9, least_days=2)
+    wait_for(lambda: engine.recorded(1))
+    (told,) = engine.call("GET", "/v1/facilities")[1]["facilities"]
+    assert (told["days_possible"], told["days_short"]) == (None, False)
+    assert (told["cleaning"]["failed_since"], told["cleaning"]["stuck_files"]) == (None, 0)
+    engine.leave()
+    # As an engine saved it that knew of no quota.
+    saved = engine.state / "engine.json"
+    content = json.loads(saved.read_text())
+    (facility,) = content["facilities"]
+    assert (facility.pop("quota_bytes"), facility.pop("least_days")) == (10**9, 2)
+    assert [camera.pop("days_to_keep") for camera in facility["cameras"]] == [0, 90]
+    saved.write_text(json.dumps(content))
+    with Engine(engine.folder) as engine:
+        wait_for(lambda: engine.recorded(1))
+        assert "cannot be read" not in engine.log()
 
 
 def test_configuration_disk_that_cannot_be_written_stops_nothing(engine: Engine, site: Site) -> None:

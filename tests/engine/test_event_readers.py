@@ -8,18 +8,22 @@ import pytest
 
 from custom_components.facility_cameras.engine.clock import SystemClock
 from custom_components.facility_cameras.engine.events import QUEUED
+from custom_components.facility_cameras.engine.lane import Lane
 from custom_components.facility_cameras.engine.picture.stills import Stills
 from custom_components.facility_cameras.engine.restream import Restream
 from custom_components.facility_cameras.engine.server import Server
 from custom_components.facility_cameras.engine.supervisor import Supervisor
+from custom_components.facility_cameras.engine.thumbnails import Thumbnails
 
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     clock = SystemClock()
     supervisor, stills = Supervisor(tmp_path, clock), Stills()
-    restream = Restream(supervisor.feed)
-    server = Server(supervisor, stills, restream, clock, build="b", leash_s=1, leave=lambda: None)
+    restream, lane = Restream(supervisor.feed), Lane()
+    server = Server(
+        supervisor, stills, restream, lane, Thumbnails(lane), clock, build="b", leash_s=1, leave=lambda: None
+    )
     await server.start(tmp_path / "s")
     yield server
     await server.close()

@@ -14,7 +14,7 @@ import pytest
 from custom_components.facility_cameras.engine.archive.files import FILES, Files
 from tests.engine.archives import HandClock
 from tests.engine.durable import HALF, NOTHING, ZEROS, DurableFiles
-from tests.engine.faulty import FAST, FRAGMENT_US, FaultyFiles, Life, alone, copied, half, judge
+from tests.engine.faulty import FAST, FRAGMENT_US, FaultyFiles, Life, alone, copied, deleting_at_once, half, judge
 
 #: Footage that a power cut may take, seconds (promise I2).
 POWER_S = 10.0
@@ -46,9 +46,10 @@ def opened_again(folder: Path, before: Life, put: Put, clock: HandClock) -> Put:
     """Another engine opens what is left, some time later, and is sound; returns what it lost of `put`."""
     life = Life(folder, FILES, HandClock(), put=put, past=before.past)
     life.clock.now, life.clock.offset = clock.now + 5, clock.offset
-    archive = life.open()
-    life.settle(archive)
-    life.get_over(archive)
+    with deleting_at_once():
+        archive = life.open()
+        life.settle(archive)
+        life.get_over(archive)
     return judge(life)
 
 

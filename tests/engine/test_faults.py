@@ -237,11 +237,11 @@ async def test_recording_off_and_on_in_one_session(tmp_path: Path) -> None:
         await rig.recorded("one", 2)
         camera = rig.supervisor.camera("one")
         assert camera is not None
-        camera.set_recording(wanted=False)
+        camera.take({**camera.config, "record": False})
         off = time.time()
         await asyncio.sleep(4)
         assert rig.state("one")["status"] == "online"
-        camera.set_recording(wanted=True)
+        camera.take({**camera.config, "record": True})
         await rig.recorded("one", 2)
         assert rig.state("one")["reconnects"] == 0
         await rig.stop()

@@ -14,6 +14,7 @@ from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.backlog import Memory
 from custom_components.facility_cameras.engine.archive.files import Files
 from custom_components.facility_cameras.engine.archive.recording import Recording
+from custom_components.facility_cameras.engine.footage import stored
 from tests.engine.archives import NOW_US, HandClock, archive_in, ask, begin, built, put, written
 from tests.engine.faulty import FaultyFiles
 from tests.engine.living import mark, wait_for
@@ -101,7 +102,7 @@ def test_one_hung_archive_leaves_the_other_without_a_lost_frame(
         clock.now += archive_module.READERS_S + 1
         assert hung.index is None
         assert not hung.answers
-        assert hung.footage("f1") == (0, None)
+        assert stored(hung, "f1") == (0, None)
         wait_for(lambda: well.answers and well.index is not None, 5)
         clock.now += archive_module.HUNG_S
         assert (hung.volume.state, hung.volume.cause) == (VolumeState.MISSING, VolumeCause.NO_ANSWER)

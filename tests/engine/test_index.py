@@ -93,14 +93,13 @@ def test_oldest_is_found_without_reading_the_table(tmp_path: Path) -> None:
     index = Index(tmp_path / "index.sqlite3")
     plans: list[str] = []
     index._connection.set_trace_callback(plans.append)
-    index.oldest(None, NOW_US, 10)
-    index.oldest("c", NOW_US, 10)
+    index.oldest("c", NOW_US, 10, (5, 1))
     index.overlapping("c", NOW_US, NOW_US + 1)
     index._connection.set_trace_callback(None)
     for statement in plans:
         plan = " ".join(row[3] for row in index._connection.execute(f"EXPLAIN QUERY PLAN {statement}"))
         assert "SCAN" not in plan, plan
-        assert "TEMP B-TREE" not in plan, plan
+        assert "TEMP B-TREE FOR ORDER BY" not in plan, plan
     index.close()
 
 

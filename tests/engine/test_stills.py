@@ -162,7 +162,7 @@ async def test_half_a_picture_is_an_error_or_a_picture(stills: Stills, clip: Cli
 
 async def test_too_large_and_unknown_are_refused(stills: Stills, clip: Clip) -> None:
     with pytest.raises(PictureError):
-        await stills.picture("one", clip.stream, replace(clip.key, size=1 << 30))
+        await stills.picture("one", clip.stream, replace(clip.key, parts=[bytes(1 << 20)] * 17))
     with pytest.raises(PictureError):
         await stills.picture("two", StreamFormat(replace(clip.stream.video, codec="av1")), clip.key)
 

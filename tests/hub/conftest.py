@@ -17,7 +17,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.facility_cameras.const import DOMAIN
 from custom_components.facility_cameras.volumes import claim
-from tests.hub.stage import SimulatedCamera, Simulator, camera_data, end_engines
+from tests.hub.past import SAIGON, at, put_footage
+from tests.hub.stage import SimulatedCamera, Simulator, camera_data, end_engines, hub_of
 
 ROOT = Path(__file__).parent.parent.parent
 _VIDEO = {"width": 640, "height": 360, "fps": 10, "kbps": 400, "gop": 10, "seconds": 4}
@@ -122,3 +123,24 @@ def make_facility(home: HomeAssistant, tmp_path: Path) -> Callable[..., MockConf
         return entry
 
     return make
+
+
+@pytest.fixture
+async def past(
+    home: HomeAssistant, simulator: Simulator, make_facility: Callable[..., MockConfigEntry]
+) -> MockConfigEntry:
+    """A facility in Viet Nam on a hub whose clock shows Pacific time, with footage of days ago. It records no more."""
+    cameras = {title: simulator.cameras[title] for title in ("Gate", "Lobby")}
+    entry = make_facility("Trạm 1", cameras, record=False)
+    home.config_entries.async_update_entry(entry, data={**entry.data, "time_zone": str(SAIGON)})
+
+    def put() -> None:
+        put_footage(entry, "Gate", (at(14, 0), at(14, 5)), (at(14, 12), at(14, 20)), (at(23, 55), at(24, 5)))
+        put_footage(entry, "Gate", (at(9, 0, days=-3), at(9, 5, days=-3)))
+        put_footage(entry, "Lobby", (at(14, 0), at(14, 3)), codec="h265")
+
+    await home.async_add_executor_job(put)
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    assert await hub_of(home).async_ready(20)
+    return entry

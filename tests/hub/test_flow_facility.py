@@ -6,11 +6,12 @@ from typing import Any
 
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
 import pytest
 
 from custom_components.facility_cameras import flow_facility
 from custom_components.facility_cameras.const import DOMAIN
+from custom_components.facility_cameras.footage_time import async_zone
 from custom_components.facility_cameras.volumes import Judgement, Refusal
 
 PASSWORD = "Ch@n/ging:1"
@@ -94,6 +95,26 @@ async def test_two_facilities_share_an_archive(home: HomeAssistant, tmp_path: Pa
     first = await footage(home, await begin(home), tmp_path / "archive")
     second = await footage(home, await begin(home, name="Trạm 2"), tmp_path / "archive")
     assert first["result"].data["archive_id"] == second["result"].data["archive_id"]
+
+
+async def test_a_facility_may_have_a_time_zone_of_its_own(home: HomeAssistant, tmp_path: Path) -> None:
+    entry = (await footage(home, await begin(home), tmp_path / "archive"))["result"]
+
+    async def change(**given: str) -> None:
+        result: Any = await home.config_entries.flow.async_init(
+            DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
+        )
+        result = await home.config_entries.flow.async_configure(result["flow_id"], {"name": entry.title, **given})
+        assert (await footage(home, result, tmp_path / "archive"))["reason"] == "reconfigure_successful"
+        await home.async_block_till_done()
+
+    await home.config.async_set_time_zone("Europe/Berlin")
+    await change(time_zone="Asia/Ho_Chi_Minh")
+    assert str(await async_zone(entry)) == "Asia/Ho_Chi_Minh"
+    await change()
+    assert str(await async_zone(entry)) == "Europe/Berlin", "left empty, it is Home Assistant's again"
+    with pytest.raises(InvalidData):
+        await change(time_zone="Mars/Phobos")
 
 
 async def test_changing_a_facility_keeps_its_password(home: HomeAssistant, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Footage in the media browser, played and downloaded by who may."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
 from http import HTTPStatus
 import io
 from typing import Any
@@ -19,7 +18,6 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.facility_cameras.engine_client import EngineError
-from custom_components.facility_cameras.media_source import FootageSource
 from tests.hub.stage import Simulator, camera_id, hub_of, until_awaited, until_online
 
 type Make = Callable[..., MockConfigEntry]
@@ -209,13 +207,3 @@ async def test_what_is_not_there(home: HomeAssistant, recorded: MockConfigEntry)
         ):
             with pytest.raises(Unresolvable):
                 await async_resolve_media(home, f"{prefix}{item}", None)
-
-
-@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 7, 1), 24)])
-async def test_days_have_the_hours_they_have(home: HomeAssistant, day: date, hours: int) -> None:
-    await home.config.async_set_time_zone("Europe/Berlin")
-    interval = FootageSource(home)._interval(["facility", "camera", "day", day.isoformat()])
-    assert interval is not None
-    assert interval.end - interval.start == hours * 3600
-    assert dt_util.as_local(dt_util.utc_from_timestamp(interval.start)).date() == day
-    assert dt_util.as_local(dt_util.utc_from_timestamp(interval.end)).date() == day + timedelta(days=1)

@@ -186,6 +186,9 @@ async def test_facilities_removed_meanwhile_are_dropped(
             "archive": entry.data["archive"],
             "archive_id": entry.data["archive_id"],
             "days_to_keep": 7,
+            "quota_bytes": 0,
+            "least_days": 0,
+            "zone": "UTC",
             "cameras": [],
         }
     )

@@ -11,6 +11,7 @@ from homeassistant.helpers.entity import EntityDescription
 import pytest
 
 from custom_components.facility_cameras.engine.api import Cause, Status
+from custom_components.facility_cameras.engine.api_footage import CopyCause, HoldChange
 from tests.repository.source import (
     INTEGRATION,
     called,
@@ -151,6 +152,15 @@ def test_every_status_and_every_cause_has_its_words() -> None:
     assert {status.value for status in Status} == set(english["entity"]["sensor"]["status"]["state"])
     causes = {f"cause_{cause.value}" for cause in Cause if cause is not Cause.NONE}
     assert causes == {key for key in english["exceptions"] if key.startswith("cause_")}
+
+
+def test_everything_that_happens_to_protected_footage_has_its_words() -> None:
+    english = translation("en")
+    told = english["entity"]["event"]["incident"]["state_attributes"]
+    assert {change.value for change in HoldChange} == set(told["event_type"]["state"])
+    causes = {cause.value for cause in CopyCause}
+    assert causes == set(told["cause"]["state"])
+    assert causes == {key.removeprefix("second_copy_") for key in english["issues"] if key.startswith("second_copy_")}
 
 
 def test_every_class_of_entities_is_named() -> None:

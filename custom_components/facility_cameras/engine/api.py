@@ -5,7 +5,11 @@ Home Assistant's config entries (facility) and config subentries (camera). docs/
 """
 
 from enum import StrEnum
-from typing import Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
+
+#: What one hold may span, and how long its texts may be.
+LONGEST_HOLD_DAYS, REASON_SIGNS, WHO_SIGNS = 400, 500, 100
+
 
 #: A hub attaches only to an engine that speaks the same version.
 API_VERSION = 1
@@ -58,8 +62,26 @@ class Problem(TypedDict):
     placeholders: dict[str, str]
 
 
+class Duty(StrEnum):
+    """What a camera's recording is about, from some time to some time (archive/duty.py)."""
+
+    RECORD = "record"  # to be recorded, and running
+    OFF = "off"  # switched off: never a gap
+    IDLE = "idle"  # its schedule or entity says no: never a gap
+    OFFLINE = "offline"  # to be recorded; the camera gives nothing
+    VOLUME = "volume"  # to be recorded; the disk is full, lost, read-only or failed
+    OVERLOAD = "overload"  # to be recorded; the disk was too slow
+    DOWN = "down"  # was to be recorded when the engine ended: it did not run
+    CLOCK = "clock"  # our clock was set forward: time that never was
+
+
 class CameraConfig(TypedDict):
-    """One camera as the hub wants it. `url` holds no credentials."""
+    """One camera as the hub wants it. `url` holds no credentials.
+
+    `record` is the switch and has the last word. `wanted` is what a schedule or entity says now (True where always is
+    meant; None: not known, what was last known holds). By an entity, footage begins `before_s` seconds before it became
+    wanted and goes on for `after_s`. `days_to_keep` 0 is as the facility.
+    """
 
     id: str
     name: str
@@ -68,11 +90,18 @@ class CameraConfig(TypedDict):
     password: str
     audio: bool
     record: bool
+    days_to_keep: int
+    wanted: bool | None
+    before_s: float
+    after_s: float
 
 
 class FacilityConfig(TypedDict):
     """One facility with all its cameras. `archive` is the footage folder the technician chose (absolute);
-    `archive_id` the id in that folder's marker file: where it does not match, nothing is written.
+    `archive_id` the id in that folder's marker file: where it does not match, nothing is written. `quota_bytes` 0 is no
+    quota; footage younger than `least_days` (0: an hour) is never deleted for space. `second_copy` is an absolute folder
+    for a second copy of protected footage ("": none), `second_copy_id` the id in its marker. `zone` (IANA) is where its
+    days begin.
     """
 
     id: str
@@ -80,7 +109,25 @@ class FacilityConfig(TypedDict):
     archive: str
     archive_id: str
     days_to_keep: int
+    quota_bytes: int
+    least_days: int
+    second_copy: NotRequired[str]
+    second_copy_id: NotRequired[str]
+    zone: str
     cameras: list[CameraConfig]
+
+
+#: What a hub, or a list that an earlier engine saved, may leave out.
+CAMERA_DEFAULTS: dict[str, object] = {"days_to_keep": 0, "wanted": True, "before_s": 0.0, "after_s": 0.0}
+
+
+FACILITY_DEFAULTS: dict[str, object] = {
+    "quota_bytes": 0,
+    "least_days": 0,
+    "second_copy": "",
+    "second_copy_id": "",
+    "zone": "UTC",
+}
 
 
 class Format(TypedDict):
@@ -95,7 +142,8 @@ class Format(TypedDict):
 
 class CameraState(TypedDict):
     """What is known of one camera. `since` is when `status` began; `recording` is true while fragments land on disk;
-    `recorded_s` counts seconds of footage since the engine started; `first_picture_s` is the time from the newest
+    `recording_wanted` is what the switch and, where there is one, the schedule or entity say, `duty` a `Duty`: what its
+    recording is about now; `recorded_s` counts seconds of footage since the engine started; `first_picture_s` is the time from the newest
     connection attempt to its first keyframe; `reconnects` counts sessions after the first.
     """
 
@@ -106,6 +154,7 @@ class CameraState(TypedDict):
     problem: Problem
     recording: bool
     recording_wanted: bool
+    duty: str
     format: Format | None
     recorded_s: float
     first_picture_s: float | None
@@ -154,10 +203,37 @@ class VolumeCause(StrEnum):
     FAULT = "fault"  # ours
 
 
+class Cleaning(TypedDict):
+    """How deleting goes in a facility's archive (which others may share). None where something is not so.
+
+    `last`: when the cleaner last did what was to be done. `due_files` and `due_bytes`: past their days by more than an
+    hour, or below the free space that is wanted, and still there. `failed_since`, `failed_why`: the cleaner failed and
+    tries again. `frees_nothing_since`: what is deleted does not become free space. `stuck_files`: cannot be deleted;
+    one of them is `stuck_path`, relative to the archive, because of `stuck_why`. `young_since`: space is wanted, and
+    nothing is left but footage that is protected or too young; `over_quota`: the same, for the facility's quota.
+    """
+
+    last: int | None
+    due_files: int
+    due_bytes: int
+    failed_since: int | None
+    failed_why: str
+    frees_nothing_since: int | None
+    stuck_files: int
+    stuck_path: str
+    stuck_why: str
+    young_since: int | None
+    over_quota: bool
+
+
 class FacilityState(TypedDict):
-    """Footage of one facility. Bytes; `oldest` is the start of its oldest footage. `volume_cause` is a VolumeCause;
-    `kept_bytes` is what waits in memory for a volume that is away; `hidden_files` and `hidden_bytes` are footage that
-    lies in the folder over which the volume is mounted.
+    """Footage of one facility. Bytes; `oldest` is the start of its oldest footage. Days: `days_kept` are there, not
+    counting what is protected; `days_possible` could be at the rate of the last 24 hours; `days_promised` are the most
+    that one of its cameras is to be kept, `days_short` where that will not be possible. None where not known
+    (yet). `held_bytes` is footage under the `holds` that are not released; `copy_problem` is a CopyCause, once copying to
+    the second folder has failed for some minutes. `volume_cause` is a VolumeCause; `kept_bytes` is what waits in memory
+    for a volume that is away; `hidden_files` and `hidden_bytes` are footage that lies in the folder over which the volume
+    is mounted.
     """
 
     id: str
@@ -171,6 +247,14 @@ class FacilityState(TypedDict):
     free_bytes: int
     footage_bytes: int
     oldest: int | None
+    days_kept: float | None
+    days_possible: float | None
+    days_promised: int
+    days_short: bool
+    cleaning: Cleaning
+    holds: int
+    held_bytes: int
+    copy_problem: str
 
 
 class EngineInfo(TypedDict):
@@ -183,60 +267,6 @@ class EngineInfo(TypedDict):
     restream_port: int
     cameras: int
     leash_s: float
-
-
-class SnapshotEvent(TypedDict):
-    """First line of GET /v1/events."""
-
-    event: Literal["snapshot"]
-    engine: EngineInfo
-    cameras: list[CameraState]
-    facilities: list[FacilityState]
-
-
-class CameraEvent(TypedDict):
-    """A camera's status, cause, format or recording changed."""
-
-    event: Literal["camera"]
-    camera: CameraState
-
-
-class FiguresEvent(TypedDict):
-    """Every 10 s: the newest figures of all cameras and facilities. Also the sign of life."""
-
-    event: Literal["figures"]
-    cameras: list[CameraState]
-    facilities: list[FacilityState]
-
-
-class RemovedEvent(TypedDict):
-    """A camera is no longer the engine's."""
-
-    event: Literal["removed"]
-    id: str
-
-
-type Event = SnapshotEvent | CameraEvent | FiguresEvent | RemovedEvent
-
-
-class Span(TypedDict):
-    """Footage without a gap."""
-
-    start: int
-    end: int
-
-
-class Segment(TypedDict):
-    """One file. `bytes` is what can be read now; `path` is absolute; `open` while it is still written."""
-
-    id: int
-    camera: str
-    start: int
-    end: int
-    bytes: int
-    codec: str
-    path: str
-    open: bool
 
 
 class ProbeRequest(TypedDict):

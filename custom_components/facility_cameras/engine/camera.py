@@ -11,10 +11,12 @@ import contextlib
 import logging
 import random
 
-from .api import CameraConfig, CameraState, Cause, Problem, Status
+from .api import CameraConfig, CameraState, Cause, Duty, Problem, Status
+from .archive.archive import Archive
 from .camera_log import CameraLog
 from .clock import Clock, microseconds
 from .feed import Feed
+from .gate import BeforeMemory, Gate
 from .logins import Logins
 from .problem import CameraError
 from .recorder import LANDED_S, Recorder
@@ -39,6 +41,12 @@ PASSWORD_S = (300.0, 1800.0)
 #: A session with pictures for so long was healthy: if it is lost, reconnecting within GRACE_S is no outage.
 HEALTHY_S = 10.0
 GRACE_S = 4.0
+#: The disk was found too slow within this time.
+OVERLOADED_S = 10.0
+#: Nothing comes from a camera of which this is known.
+AWAY = frozenset(
+    {Status.UNKNOWN, Status.UNREACHABLE, Status.REFUSED, Status.UNAUTHORISED, Status.NO_STREAM, Status.STALLED}
+)
 NO_PROBLEM: Problem = {"cause": Cause.NONE.value, "placeholders": {}}
 
 
@@ -50,7 +58,9 @@ class Camera:
         config: CameraConfig,
         facility: str,
         recorder: Recorder,
+        archive: Archive,
         *,
+        memory: BeforeMemory,
         clock: Clock,
         ticker: Ticker,
         logins: Logins,
@@ -62,6 +72,8 @@ class Camera:
         self.facility = facility
         self.feed = Feed()
         self.recorder = recorder
+        self.archive = archive
+        self.gate = Gate(config["id"], self.feed, recorder, clock, memory)
         self._url: RtspUrl = parse_url(config["url"])[0]
         self._clock = clock
         self._ticker = ticker
@@ -84,6 +96,7 @@ class Camera:
         self._first_picture_s: float | None = None
         self._reconnects = -1
         self._lost_packets = 0
+        self._clock_offset_s: float | None = None
         self._figures_at = clock.monotonic()
         self._figures_bytes = 0
         self._figures_pictures = 0
@@ -91,22 +104,21 @@ class Camera:
         self._fps = 0.0
         self._told_recording = False
         self.feed.on_watched = self._on_watched
-        self.set_recording(wanted=config["record"])
+        self._told_duty: tuple[Duty, str] | None = None
+        self.take(config)
 
     # What people change -------------------------------------------------------------------------------------------
 
-    def set_recording(self, *, wanted: bool) -> None:
-        """Record or not; the session stays as it is."""
-        self.config = {**self.config, "record": wanted}
-        self.feed.remove(self.recorder, live=False)
-        if not wanted:
-            self.recorder.on_gap()
-            return
-        if self.feed.format is not None and self._run is not None:
-            self.recorder.on_format(self.feed.format)
-            for sample in self.feed.group:
-                self.recorder.on_sample(sample)
-        self.feed.add(self.recorder, live=False)
+    def take(self, config: CameraConfig) -> None:
+        """Take over what is to be recorded when; the session stays as it is."""
+        self.config = config
+        self.gate.set(
+            record=config["record"],
+            wanted=config["wanted"] is not False,
+            before_s=config["before_s"],
+            after_s=config["after_s"],
+        )
+        self._tell_duty()
 
     def retry(self) -> None:
         """Somebody changed something: try now, a refused password once more too."""
@@ -133,7 +145,7 @@ class Camera:
         """One session, from the connection to its end. Returns why it ended."""
         self._connecting_since = self._clock.monotonic()
         config = self.config
-        run = Run(self.feed, self.recorder, self._clock)
+        run = Run(self.feed, self.gate, self._clock)
         session = Session(
             self._url, config["username"], config["password"], audio=config["audio"], sink=run, manners=self._manners
         )
@@ -150,6 +162,7 @@ class Camera:
             return error
         finally:
             self._lost_packets += session.lost_packets
+            self._clock_offset_s = self.clock_offset_s
             self._session = self._run = None
             self._figures_bytes = self._figures_pictures = 0
             self.feed.end()
@@ -257,15 +270,46 @@ class Camera:
     def recording(self) -> bool:
         """A fragment landed just now."""
         landed = self.recorder.landed
-        return self.config["record"] and landed > 0 and self._clock.monotonic() - landed < LANDED_S
+        return self.gate.open and landed > 0 and self._clock.monotonic() - landed < LANDED_S
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """The camera's own clock minus ours, seconds, as it told last; None if it never did."""
+        told = self._session.camera_clock if self._session is not None else None
+        if told is None:
+            return self._clock_offset_s
+        return told - (self._clock.utc() - self._clock.monotonic())
 
     def check(self) -> None:
         """Once a second: our own clock's steps, and whether recording began or ended."""
         if self._run is not None and self._run.check_clock():
             _LOGGER.warning("camera %s: the clock stepped, a new run begins", self.config["id"])
-        if self.recording != self._told_recording:
+        self.gate.check()
+        told = self._told_duty
+        self._tell_duty()
+        if self.recording != self._told_recording or told != self._told_duty:
             self._told_recording = self.recording
             self._changed(self)
+
+    def _tell_duty(self) -> None:
+        self._told_duty = kind, reason = self._duty()
+        self.archive.duties.tell(self.config["id"], kind, reason)
+
+    def _duty(self) -> tuple[Duty, str]:
+        """What the recording of this camera is about now, and why."""
+        if not self.config["record"]:
+            return Duty.OFF, ""
+        if not self.gate.wanted:
+            return Duty.IDLE, ""
+        volume = self.archive.volume
+        if not volume.writable and self.archive.looked:
+            return Duty.VOLUME, volume.state.value
+        if self._status in AWAY:
+            return Duty.OFFLINE, self._problem["cause"]
+        overloaded = self.recorder.overloaded
+        if overloaded and self._clock.monotonic() - overloaded < OVERLOADED_S:
+            return Duty.OVERLOAD, ""
+        return Duty.RECORD, ""
 
     def renew_figures(self) -> None:
         """Bit rate and frame rate since the last call."""
@@ -291,7 +335,8 @@ class Camera:
             "since": self._since,
             "problem": self._problem,
             "recording": self.recording,
-            "recording_wanted": self.config["record"],
+            "recording_wanted": self.gate.wanted,
+            "duty": self._duty()[0].value,
             "format": None if stream is None else stream.describe(),
             "recorded_s": round(self.recorder.recorded_s, 1),
             "first_picture_s": None if self._first_picture_s is None else round(self._first_picture_s, 3),

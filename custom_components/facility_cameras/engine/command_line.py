@@ -1,8 +1,8 @@
-"""The archive for the person with a shell: check, rebuild, list, du. Works without Home Assistant and without an engine.
+"""The archive for the person with a shell: check, rebuild, list, du, export. Works without Home Assistant and without an engine.
 
     python -P custom_components/facility_cameras/engine check ARCHIVE
 
-check, list and du may run beside an engine that records; rebuild refuses then. Exit codes: 0 nothing was found, 1
+check, list, du and export may run beside an engine that records; rebuild refuses then. Exit codes: 0 nothing was found, 1
 something was, 2 wrong use or a disk that fails, 3 an engine holds the archive, 130 interrupted.
 """
 
@@ -10,15 +10,19 @@ import argparse
 from collections.abc import Callable, Sequence
 import contextlib
 from datetime import UTC, datetime
+import getpass
 import json
 from pathlib import Path
 import sqlite3
 import sys
 import time
+from zoneinfo import ZoneInfo
 
 from .archive.check import check
 from .archive.copied_index import copied_index
 from .archive.rebuild import HeldError, is_held, rebuild
+from .export.plan import ExportError
+from .export.shell import export
 
 FOUND, WRONG, HELD, INTERRUPTED = 1, 2, 3, 130
 #: The progress bar is drawn anew so often, and is so wide.
@@ -53,6 +57,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         ("rebuild", _rebuild, "make the index again from the files and the journal"),
         ("list", _list, "cameras and their footage, or one camera's footage"),
         ("du", _du, "bytes by camera and day"),
+        ("export", _export, "copy footage out, with manifest and checksums; the same command again goes on"),
     ):
         command = commands.add_parser(name, help=told, description=told)
         command.set_defaults(do=do)
@@ -62,9 +67,56 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
             command.add_argument("--rate", metavar="MB/s", type=float, default=0, help="read at this rate at most")
         if name == "check":
             command.add_argument("--hash", action="store_true", help="read every file and compare its SHA-256")
+        if name == "export":
+            _export_options(command)
         if name == "list":
             command.add_argument("--camera", metavar="ID", help="the footage of this camera")
     return parser.parse_args(arguments)
+
+
+def _export_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", metavar="FOLDER", type=Path, help="where to; it must be there")
+    command.add_argument("--start", type=datetime.fromisoformat, required=True, help="such as 2026-11-23T14:30")
+    command.add_argument("--end", type=datetime.fromisoformat, required=True)
+    command.add_argument("--camera", metavar="ID", action="append", default=[], help="only this one (may be repeated)")
+    command.add_argument(
+        "--zone", type=ZoneInfo, default=ZoneInfo("UTC"), help="of the times, such as Asia/Ho_Chi_Minh"
+    )
+    command.add_argument("--tar", action="store_true", help="one file instead of a folder")
+    command.add_argument("--who", default=getpass.getuser(), help="who exports, for the manifest")
+    command.add_argument("--reason", default="", help="why, for the manifest")
+
+
+def _export(root: Path, options: argparse.Namespace) -> int:
+    start_us, end_us = (_moment(moment, options.zone) for moment in (options.start, options.end))
+    bar = _Bar("export")
+    try:
+        if start_us >= end_us:
+            raise ValueError("the start is not before the end")
+        work = export(
+            root, options.camera, start_us, end_us, options.folder.resolve(), zone=options.zone,
+            form="tar" if options.tar else "folder", who=options.who, reason=options.reason, progress=bar.draw,
+        )  # fmt: skip
+    except ExportError as error:
+        bar.clear()
+        details = "".join(f", {name} {value}" for name, value in error.placeholders.items())
+        sys.stderr.write(f"{error.cause}{details}\n")
+        return WRONG
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG
+    bar.clear()
+    told = {"path": str(work.path), "files": work.files, "bytes": work.bytes, "gaps": work.gaps, "missed": work.missed}
+    _tell(options, told, f"{work.path}: {work.files} files, {work.bytes} bytes, {work.gaps} gaps")
+    if not options.json:
+        for one in work.missed:
+            _print(f"{one['why']:12} {one['file']}")
+    return FOUND if work.missed else 0
+
+
+def _moment(moment: datetime, zone: ZoneInfo) -> int:
+    at = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
+    return round(at.timestamp() * 1_000_000)
 
 
 def _check(root: Path, options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ Promise I7: a reader that does not read is bounded at 2,000 events.
 import asyncio
 from collections.abc import Callable
 
-from .api import Event
+from .api_events import Event
 
 QUEUED = 2_000
 

@@ -3,32 +3,99 @@
 from collections.abc import Mapping
 import sqlite3
 
-from .api import Segment, Span
+from .api_footage import Nearest, Segment, Size, Span
 from .archive.archive import Archive
-from .archive.fragments import unpack_fragments
-from .archive.index import OPEN, Row
+from .archive.fragments import read_fragments
+from .archive.index import LONGEST_US, OPEN, Row
 from .archive.segment_file import SegmentFile
 from .playback import PlaySegment, playlist
 
-#: Footage with a hole no larger than this is one span.
-JOIN_US = 1_000_000
+#: Footage with a hole no larger than one picture is one span.
+JOIN_US = 40_000
 LISTED = 2_000
+#: Answered from the index of segments by time alone: the segments themselves lie all over the file.
+_SPANS = (
+    "SELECT segment.id, start_us, end_us, state, codec FROM segment JOIN format ON format.id = segment.format "
+    "WHERE camera = (SELECT id FROM camera WHERE uid = ?) AND start_us < ? AND start_us > ? "
+    "AND (end_us > ? OR state = 0) ORDER BY start_us LIMIT 100000"
+)
+_PLAYED = (
+    "SELECT segment.id, run, format, start_us, end_us, state, length(init), fragments FROM segment "
+    "JOIN format ON format.id = segment.format WHERE camera = (SELECT id FROM camera WHERE uid = ?) "
+    "AND start_us < ? AND start_us > ? AND (end_us > ? OR state = 0) ORDER BY start_us LIMIT 100000"
+)
+_SIZES = (
+    "SELECT id, start_us, bytes FROM segment WHERE camera = (SELECT id FROM camera WHERE uid = ?) "
+    "AND start_us < ? AND start_us > ? AND (end_us > ? OR state = 0) ORDER BY start_us LIMIT 1440"
+)
+#: Some segments beside a time are looked at: the newest may be an empty one, or one that ends before another.
+_BEFORE = (
+    "SELECT id, start_us, end_us, state FROM segment WHERE camera = (SELECT id FROM camera WHERE uid = ?) "
+    "AND start_us <= ? ORDER BY start_us DESC LIMIT 8"
+)
+_AFTER = (
+    "SELECT id, start_us, end_us, state FROM segment WHERE camera = (SELECT id FROM camera WHERE uid = ?) "
+    "AND start_us > ? ORDER BY start_us LIMIT 8"
+)
 
 
 type _Found = list[tuple[Row, SegmentFile | None]]
 
 
+def stored(archive: Archive, facility: str) -> tuple[int, int | None]:
+    """Bytes and oldest start (UTC microseconds) of a facility's closed footage."""
+    index = archive.index
+    try:
+        return index.footage(facility) if index is not None else (0, None)
+    except sqlite3.Error:
+        return 0, None
+
+
 def spans(archive: Archive, camera: str, start_us: int, end_us: int) -> list[Span]:
-    """Footage of a camera in [start_us, end_us), joined where it has no hole."""
+    """Footage of a camera within [start_us, end_us), joined where it has no hole and one codec. A file that is being
+    written counts up to its newest fragment.
+    """
+    end_us = max(end_us, start_us + 1)
     found: list[Span] = []
-    for row, file in _rows(archive, camera, start_us, end_us):
-        end = _end(row, file)
-        if end <= row.start_us:
+    for begin, end, codec in _pieces(archive, _SPANS, camera, end_us, start_us - LONGEST_US, start_us):
+        if end <= start_us:
             continue
-        if found and row.start_us - found[-1]["end"] <= JOIN_US:
-            found[-1]["end"] = max(found[-1]["end"], end)
-        else:
-            found.append({"start": row.start_us, "end": end})
+        begin, end = max(begin, start_us), min(end, end_us)
+        newest = found[-1] if found else None
+        if newest is not None and begin - newest["end"] <= JOIN_US and newest["codec"] == codec:
+            newest["end"] = max(newest["end"], end)
+        elif newest is None or end > newest["end"]:
+            found.append({"start": begin if newest is None else max(begin, newest["end"]), "end": end, "codec": codec})
+    return found
+
+
+def nearest(archive: Archive, camera: str, at_us: int) -> Nearest:
+    """Where footage is nearest to a time: the time itself on both sides if there is footage of it."""
+    before = max((end for _begin, end, _ in _pieces(archive, _BEFORE, camera, at_us)), default=None)
+    if before is not None and before > at_us:
+        return {"before": at_us, "after": at_us}
+    after = min((begin for begin, _end, _ in _pieces(archive, _AFTER, camera, at_us)), default=None)
+    return {"before": before, "after": after}
+
+
+def size(archive: Archive, camera: str, start_us: int, end_us: int) -> Size:
+    """Bytes and number of the files of a camera that overlap [start_us, end_us), each as a whole."""
+    index = archive.index
+    found: Size = {"bytes": 0, "files": 0}
+    if index is None:
+        return found
+    writing = dict(archive.open_files)
+    after_us = start_us - LONGEST_US
+    try:
+        # Step by step: these rows lie all over the index, and who records must not wait for all of them.
+        while rows := index.query(_SIZES, camera, end_us, after_us, start_us):
+            for number, _start_us, closed in rows:
+                file = writing.get(number)
+                found["bytes"] += closed if file is None else file.bytes
+                found["files"] += 1
+            after_us = rows[-1][1]
+    except sqlite3.Error:
+        return {"bytes": 0, "files": 0}
     return found
 
 
@@ -58,17 +125,49 @@ def init(archive: Archive, number: int) -> bytes | None:
 
 
 def media_playlist(archive: Archive, camera: str, start_us: int, end_us: int) -> str | None:
-    """The HLS playlist of [start_us, end_us), None if there is no footage."""
+    """The HLS playlist of [start_us, end_us), None if there is no footage. A time without length is its microsecond."""
+    end_us = max(end_us, start_us + 1)
+    index = archive.index
+    if index is None:
+        return None
+    # Taken before the index is asked: a file that is closed meanwhile still answers for its row.
+    before = dict(archive.open_files)
+    try:
+        rows = index.query(_PLAYED, camera, end_us, start_us - LONGEST_US, start_us)
+    except sqlite3.Error:
+        return None
     found = []
-    for row, file in _rows(archive, camera, start_us, end_us):
-        fragments = tuple(file.fragments) if file is not None else unpack_fragments(row.fragments)
-        # A file that was only just begun tells that the playlist still grows.
-        if fragments or file is not None:
-            end = _end(row, file)
-            found.append(
-                PlaySegment(row.id, row.format, row.start_us, end, file is not None, row.init_bytes, fragments)
-            )
+    for number, run, format_id, begin, end, state, init_bytes, packed in rows:
+        file = (before.get(number) or archive.open_files.get(number)) if state == OPEN else None
+        if file is None:
+            if end > start_us and packed:
+                found.append(PlaySegment(number, run, format_id, begin, end, False, init_bytes, read_fragments(packed)))
+        else:
+            # Also one that was only just begun: it tells that the playlist still grows.
+            fragments = tuple(file.fragments)
+            end = begin + sum(fragment.duration_us for fragment in fragments)
+            found.append(PlaySegment(number, run, format_id, begin, end, True, init_bytes, fragments))
     return playlist(found, start_us, end_us)
+
+
+def _pieces(archive: Archive, statement: str, camera: str, *values: int) -> list[tuple[int, int, str]]:
+    """Start, end and codec ("" where it was not asked for) of what a statement finds, as far as it holds footage."""
+    index = archive.index
+    if index is None:
+        return []
+    # Taken before the index is asked: a file that is closed meanwhile still answers for its row.
+    before = dict(archive.open_files)
+    try:
+        rows = index.query(statement, camera, *values)
+    except sqlite3.Error:
+        return []
+    found: list[tuple[int, int, str]] = []
+    for number, start_us, end_us, state, *codec in rows:
+        if state == OPEN and (file := before.get(number) or archive.open_files.get(number)) is not None:
+            end_us = start_us + file.duration_us
+        if end_us > start_us:
+            found.append((start_us, end_us, codec[0] if codec else ""))
+    return found
 
 
 def _rows(archive: Archive, camera: str, start_us: int, end_us: int) -> _Found:

@@ -24,10 +24,14 @@ from .api import LaunchRequest
 from .archive.archive import THREAD as ARCHIVE_THREAD
 from .build import build_id
 from .clock import SystemClock
+from .export.exports import Exports
+from .lane import Lane
 from .picture.stills import Stills
 from .restream import Restream
 from .server import Server
+from .server_exports import routes as export_routes
 from .supervisor import Supervisor
+from .thumbnails import Thumbnails
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -89,10 +93,26 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     supervisor = Supervisor(folder, clock)
     stills = Stills()
     restream = Restream(supervisor.feed)
-    server = Server(supervisor, stills, restream, clock, build=build, leash_s=launch["leash_s"], leave=leaving.set)
+    lane = Lane()
+    exports = Exports(supervisor, lane, clock, folder, build)
+    thumbnails = Thumbnails(lane)
+    server = Server(
+        supervisor,
+        stills,
+        restream,
+        lane,
+        thumbnails,
+        clock,
+        build=build,
+        leash_s=launch["leash_s"],
+        leave=leaving.set,
+        routes=export_routes(supervisor, exports),
+    )
+    exports.on_change = server.events.tell
     supervisor.start()
+    exports.start()
     _LOGGER.info("engine %s begins with %d cameras", build, len(supervisor.cameras()))
-    watching = asyncio.create_task(supervisor.watch())
+    watching = [asyncio.create_task(one.watch()) for one in (supervisor, lane, exports)]
     telling: asyncio.Task[None] | None = None
     ours = True
     bound = 0
@@ -105,12 +125,15 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
         telling = asyncio.create_task(server.tell_figures())
         ours = await _until_over(leaving, server, lock, folder, launch["leash_s"])
     finally:
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         if telling is not None:
             telling.cancel()
+        await exports.close()
         # At once: nobody who still listens holds up a segment that is to be closed.
-        await asyncio.gather(supervisor.close(), server.close(), restream.close())
+        await asyncio.gather(supervisor.close(), server.close(), restream.close(), lane.close())
         await stills.close()
+        await thumbnails.close()
         if ours:
             # After the last session: a login refused in the last moment is remembered too.
             with contextlib.suppress(OSError):

@@ -52,6 +52,8 @@ class Recorder:
         self._first = True
         self._closed_us = 0
         self._landed = 0.0
+        #: Monotonic time at which the disk was last found too slow; 0: never.
+        self.overloaded = 0.0
         #: Where the newest segment ended, UTC microseconds.
         self._ended_us = 0
 
@@ -109,6 +111,11 @@ class Recorder:
         if self._recording is not None:
             self._finish_fragment(None)
             self._recording.sync()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the archive's queue takes more than what a camera sends by and by."""
+        return self._archive.has_room
 
     @property
     def landed(self) -> float:
@@ -180,6 +187,8 @@ class Recorder:
         self._size = 0
         if self._recording is not None and self._timeline is not None:
             recording, self._recording = self._recording, None
+            if self._archive.volume.writable:
+                self.overloaded = self._clock.monotonic()
             self._landed = max(self._landed, recording.landed)
             self._closed_us += recording.duration_us
             start_us, end_us = self._timeline.close_segment(self._segment_first, self._end)

@@ -1,9 +1,10 @@
 """One session's media on their way to the feed: formats put together, times placed on the run's timeline."""
 
+from typing import Protocol
+
 from .clock import Clock
 from .feed import Feed
 from .media import AudioFormat, Sample, StreamFormat, VideoFormat
-from .recorder import Recorder
 from .timeline import Timeline
 
 #: Our own clock stepped by more than this: the run ends, another begins (promise I5).
@@ -12,13 +13,20 @@ STEP_S = 1.0
 AUDIO_LEAP_S = 1.0
 
 
+class Runs(Protocol):
+    """Who is told of each run's timeline before its first picture."""
+
+    def begin_run(self, timeline: Timeline) -> None:
+        """A run begins."""
+
+
 class Run:
     """The sink of a session (rtsp/client.py). Nothing reaches the feed before the first key picture."""
 
-    def __init__(self, feed: Feed, recorder: Recorder, clock: Clock) -> None:
+    def __init__(self, feed: Feed, runs: Runs, clock: Clock) -> None:
         """Begin a run."""
         self._feed = feed
-        self._recorder = recorder
+        self._runs = runs
         self._clock = clock
         self._audio: AudioFormat | None = None
         self._video: VideoFormat | None = None
@@ -31,7 +39,7 @@ class Run:
 
     def _begin(self) -> Timeline:
         timeline = Timeline(self._clock.utc() - self._clock.monotonic())
-        self._recorder.begin_run(timeline)
+        self._runs.begin_run(timeline)
         self._audio_offset = None
         return timeline
 

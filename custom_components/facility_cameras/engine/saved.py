@@ -9,9 +9,9 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast
 
-from .api import FacilityConfig
+from .api import CAMERA_DEFAULTS, FACILITY_DEFAULTS, FacilityConfig
 from .archive.files import sync_folder
 from .logins import Remembered
 
@@ -54,13 +54,32 @@ def _is_login(known: object) -> bool:
 
 def save(folder: Path, saved: Saved) -> None:
     """Write the file and put it on the disk. Blocks. Raises OSError."""
-    temporary = folder / f"{NAME}.new"
+    write(folder, NAME, saved)
+
+
+def write(folder: Path, name: str, content: object) -> None:
+    """Write a file whole, readable by its owner alone, and put it on the disk. Blocks. Raises OSError."""
+    temporary = folder / f"{name}.new"
     with contextlib.suppress(FileNotFoundError):
         temporary.unlink()
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "w") as file:
-        json.dump(saved, file, ensure_ascii=False)
+        json.dump(content, file, ensure_ascii=False)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(folder / NAME)
+    temporary.replace(folder / name)
     sync_folder(folder)
+
+
+def completed(facility: FacilityConfig, before: FacilityConfig | None) -> FacilityConfig:
+    """A facility with what an engine that saved it earlier did not know of yet, and with what was last wanted where
+    the hub does not know it. Raises KeyError and TypeError.
+    """
+    last = {one["id"]: one["wanted"] for one in before["cameras"]} if before is not None else {}
+    cameras = []
+    for config in facility["cameras"]:
+        camera = {**CAMERA_DEFAULTS, **config}
+        if camera["wanted"] is None:
+            camera["wanted"] = last.get(config["id"], True)
+        cameras.append(camera)
+    return cast("FacilityConfig", {**FACILITY_DEFAULTS, **facility, "cameras": cameras})

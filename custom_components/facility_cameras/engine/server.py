@@ -4,7 +4,7 @@ Only the engine's own user and root are answered (SO_PEERCRED). Every body is bo
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 import os
 from pathlib import Path
 import socket
@@ -14,21 +14,52 @@ from typing import cast
 from aiohttp import web
 import orjson
 
-from . import footage, server_volume
-from .api import API_VERSION, CameraState, EngineInfo, Event, FacilityConfig, ProbeRequest
+from . import footage, server_duty, server_holds, server_volume
+from .api import API_VERSION, CAMERA_DEFAULTS, FACILITY_DEFAULTS, CameraState, EngineInfo, FacilityConfig, ProbeRequest
+from .api_events import Event
 from .archive.archive import Archive
 from .camera import Camera
 from .clock import Clock, microseconds
 from .events import Events
+from .lane import Lane
 from .picture.stills import PictureError, Stills
 from .probe import probe
 from .restream import Restream
+from .server_clips import ClipCalls
 from .supervisor import Supervisor
+from .thumbnails import Thumbnails
 
 FIGURES_S = 10.0
 BODY_BYTES = 4 << 20
-_FACILITY = {"name": str, "archive": str, "archive_id": str, "days_to_keep": int, "cameras": list}
-_CAMERA = {"id": str, "name": str, "url": str, "username": str, "password": str, "audio": bool, "record": bool}
+type Kinds = dict[str, type | tuple[type, ...]]
+
+_FACILITY: Kinds = {
+    "name": str,
+    "archive": str,
+    "archive_id": str,
+    "days_to_keep": int,
+    "quota_bytes": int,
+    "least_days": int,
+    "second_copy": str,
+    "second_copy_id": str,
+    "zone": str,
+    "cameras": list,
+}
+_CAMERA: Kinds = {
+    "id": str,
+    "name": str,
+    "url": str,
+    "username": str,
+    "password": str,
+    "audio": bool,
+    "record": bool,
+    "days_to_keep": int,
+    "wanted": (bool, type(None)),
+    "before_s": (float, int),
+    "after_s": (float, int),
+}
+#: Nobody keeps footage for longer: beyond it times are no times any more.
+_DAYS = 36_500
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -41,14 +72,27 @@ def _error(status: int, sentence: str) -> web.Response:
     return _json({"error": sentence}, status)
 
 
-def _checked(content: object, wanted: dict[str, type]) -> dict[str, object]:
-    """`content` if it is an object with these fields. Raises ValueError."""
+def _checked(content: object, wanted: Kinds, defaults: Mapping[str, object] | None = None) -> dict[str, object]:
+    """`content` if it is an object with these fields; those with a default may be missing. Raises ValueError."""
     if not isinstance(content, dict):
         raise ValueError("an object is wanted")  # noqa: TRY004  (a bad body is a bad value)
+    content = {**(defaults or {}), **content}
     for key, kind in wanted.items():
         if not isinstance(content.get(key), kind):
             raise ValueError(f"{key} is missing or of the wrong kind")  # noqa: TRY004
     return {key: content[key] for key in wanted}
+
+
+def _check_days(facility: dict[str, object], cameras: list[dict[str, object]]) -> None:
+    """Whether the numbers that decide what is deleted can be meant. Raises ValueError."""
+    if not 1 <= cast("int", facility["days_to_keep"]) <= _DAYS:
+        raise ValueError(f"days_to_keep is from 1 to {_DAYS}")
+    if not all(0 <= cast("int", one["days_to_keep"]) <= _DAYS for one in cameras):
+        raise ValueError(f"days_to_keep of a camera is from 0 to {_DAYS}")
+    if not 0 <= cast("int", facility["least_days"]) <= _DAYS:
+        raise ValueError(f"least_days is from 0 to {_DAYS}")
+    if not 0 <= cast("int", facility["quota_bytes"]) < 1 << 60:
+        raise ValueError("quota_bytes is no number of bytes")
 
 
 @web.middleware
@@ -77,16 +121,20 @@ class Server:
         supervisor: Supervisor,
         stills: Stills,
         restream: Restream,
+        lane: Lane,
+        thumbnails: Thumbnails,
         clock: Clock,
         *,
         build: str,
         leash_s: float,
         leave: Callable[[], None],
+        routes: Iterable[web.RouteDef] = (),
     ) -> None:
-        """Serve this supervisor; `leave` ends the engine."""
+        """Serve this supervisor; `leave` ends the engine. `routes`: calls that others answer."""
         self._supervisor = supervisor
         self._stills = stills
         self._restream = restream
+        self._routes = [*ClipCalls(supervisor, lane, thumbnails).routes(), *routes]
         self._clock = clock
         self._build = build
         self._leash_s = leash_s
@@ -95,6 +143,7 @@ class Server:
         self.events = Events(clock.monotonic)
         self._runner: web.AppRunner | None = None
         supervisor.on_changed = self._on_changed
+        supervisor.protection.on_change = self.events.tell
         supervisor.on_removed = lambda camera: self.events.tell({"event": "removed", "id": camera})
 
     async def start(self, path: Path) -> None:
@@ -114,6 +163,8 @@ class Server:
                 web.post(f"{camera}/retry", self._retry),
                 web.get(f"{camera}/still", self._get_still),
                 web.get(f"{camera}/spans", self._get_spans),
+                web.get(f"{camera}/nearest", self._get_nearest),
+                web.get(f"{camera}/size", self._get_size),
                 web.get(f"{camera}/segments", self._get_segments),
                 web.get(f"{camera}/playlist", self._get_playlist),
                 web.get(camera + "/segments/{number:\\d{1,15}}", self._get_segment),
@@ -121,8 +172,11 @@ class Server:
                 web.post("/v1/probe", self._probe),
                 web.post("/v1/flush", self._flush),
                 web.post("/v1/leave", self._post_leave),
+                *server_holds.routes(self._supervisor.protection),
+                *server_duty.routes(self._supervisor),
             ]
         )
+        app.add_routes(self._routes)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -201,13 +255,15 @@ class Server:
     async def _put_facility(self, request: web.Request) -> web.Response:
         try:
             body = orjson.loads(await request.read())
-            facility = _checked(body, _FACILITY)
+            facility = _checked(body, _FACILITY, FACILITY_DEFAULTS)
             facility["id"] = request.match_info["facility"]
-            facility["cameras"] = [_checked(camera, _CAMERA) for camera in cast("list[object]", facility["cameras"])]
-            if cast("int", facility["days_to_keep"]) < 1:
-                raise ValueError("days_to_keep is at least 1")
+            cameras = [_checked(one, _CAMERA, CAMERA_DEFAULTS) for one in cast("list[object]", facility["cameras"])]
+            facility["cameras"] = cameras
+            _check_days(facility, cameras)
+            server_duty.check(cameras)
             if not Path(cast("str", facility["archive"])).is_absolute():
                 raise ValueError("archive is an absolute path")
+            _check_second_copy(cast("FacilityConfig", facility))
             await self._supervisor.put_facility(cast("FacilityConfig", facility))
         except ValueError as error:
             return _error(400, f"facility not understood: {error}")
@@ -273,6 +329,15 @@ class Server:
         archive = self._archive(request)
         return _json({"spans": await asyncio.to_thread(footage.spans, archive, *self._span(request))})
 
+    async def _get_nearest(self, request: web.Request) -> web.Response:
+        archive = self._archive(request)
+        at = _number(request, "at", 0, 1 << 62) or 0
+        return _json(await asyncio.to_thread(footage.nearest, archive, request.match_info["camera"], at))
+
+    async def _get_size(self, request: web.Request) -> web.Response:
+        archive = self._archive(request)
+        return _json(await asyncio.to_thread(footage.size, archive, *self._span(request)))
+
     async def _get_segments(self, request: web.Request) -> web.Response:
         archive = self._archive(request)
         return _json({"segments": await asyncio.to_thread(footage.segments, archive, *self._span(request))})
@@ -314,6 +379,15 @@ class Server:
         answer = await self._flush(request)
         self._leave()
         return answer
+
+
+def _check_second_copy(facility: FacilityConfig) -> None:
+    """Raise ValueError where a copy would become footage of the archive, or footage a copy."""
+    if not (folder := facility.get("second_copy")):
+        return
+    archive, copies = (Path(os.path.normpath(one)) for one in (facility["archive"], folder))
+    if not copies.is_absolute() or copies.is_relative_to(archive) or archive.is_relative_to(copies):
+        raise ValueError("second_copy is an absolute path apart from the archive's")
 
 
 def _number(request: web.Request, name: str, least: int, most: int) -> int | None:

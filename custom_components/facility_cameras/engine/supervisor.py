@@ -8,15 +8,28 @@ from collections.abc import Callable
 import logging
 from pathlib import Path
 
-from . import saved
-from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, VolumeCause, VolumeState
+from . import footage, saved
+from .api import (
+    CameraConfig,
+    CameraState,
+    FacilityConfig,
+    FacilityState,
+    VolumeCause,
+    VolumeState,
+)
+from .api_footage import CameraCompleteness
 from .archive.archive import Archive
 from .archive.backlog import Memory
+from .archive.cleaner import Report
+from .archive.retention import DAY_US, YOUNGEST_US, Rules
 from .camera import Camera
-from .clock import Clock
+from .clock import Clock, microseconds
+from .completeness import Completeness
 from .feed import Feed
 from .folder_name import folder_name
+from .gate import BeforeMemory
 from .logins import Logins
+from .protection import Protection
 from .recorder import Recorder
 from .rtsp.url import parse_url
 from .ticker import Ticker
@@ -46,11 +59,15 @@ class Supervisor:
         self._dialogues = asyncio.Semaphore(DIALOGUES)
         self._facilities: dict[str, FacilityConfig] = {}
         self._archives: dict[tuple[str, str], Archive] = {}
+        self._completeness: dict[str, Completeness] = {}
         #: What all archives together keep while their volumes are away.
         self._memory = Memory()
+        #: What all cameras together keep of the time before they are recorded.
+        self._before = BeforeMemory()
         self._cameras: dict[str, Camera] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self.protection = Protection(clock)
         #: Called with the state of a camera that changed, and with the id of one that is gone.
         self.on_changed: Callable[[CameraState], None] = lambda _state: None
         self.on_removed: Callable[[str], None] = lambda _camera: None
@@ -83,6 +100,9 @@ class Supervisor:
             for camera in tuple(self._cameras.values()):
                 # Each as a call of its own: one that fails holds up none of the others, nor this.
                 loop.call_soon(camera.check)
+            loop.call_soon(self.protection.check)
+            for archive in self._archives.values():
+                loop.call_soon(archive.duties.beat)
             if self._save_wanted.is_set():
                 await self._save_later()
             await asyncio.sleep(1.0)
@@ -120,7 +140,10 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), *self._ending, return_exceptions=True)
         self._ticker.close()
-        await asyncio.gather(*(asyncio.to_thread(archive.close) for archive in self._archives.values()))
+        # Archives first: a second folder that does not answer is left behind.
+        await asyncio.gather(
+            *(asyncio.to_thread(archive.close) for archive in self._archives.values()), self.protection.close()
+        )
 
     async def flush(self) -> None:
         """Write and sync everything received. Raises TimeoutError if an archive did not take it: one that does not
@@ -156,13 +179,25 @@ class Supervisor:
         facility = self._facilities.pop(identity, None)
         if facility is None:
             return
+        self._completeness.pop(identity, None)
         for camera in facility["cameras"]:
             self._remove(camera["id"])
         self._renew_archives()
         await self.save()
 
+    def set_wanted(self, camera: Camera, *, wanted: bool) -> None:
+        """What a camera's schedule or entity says now. Saved within a second."""
+        facility = self._facilities[camera.facility]
+        for config in facility["cameras"]:
+            if config["id"] == camera.config["id"]:
+                config["wanted"] = wanted
+                self._save_wanted.set()
+        camera.take({**camera.config, "wanted": wanted})
+        self.on_changed(camera.state())
+
     def _apply(self, facility: FacilityConfig) -> None:
         before = self._facilities.get(facility["id"])
+        facility = saved.completed(facility, before)
         same_archive = before is not None and all(before[key] == facility[key] for key in ("archive", "archive_id"))
         archive = self._archive(facility)
         wanted = {camera["id"]: camera for camera in facility["cameras"]}
@@ -173,9 +208,7 @@ class Supervisor:
         for config in wanted.values():
             known = self._cameras.get(config["id"])
             if known is not None and same_archive and _same_session(known.config, config):
-                if known.config["record"] != config["record"]:
-                    known.set_recording(wanted=config["record"])
-                known.config = config
+                known.take(config)
             else:
                 self._add(config, facility, archive)
         self._renew_archives()
@@ -197,10 +230,18 @@ class Supervisor:
         """Days to keep for each archive; one that no facility uses any more is closed."""
         for key, archive in tuple(self._archives.items()):
             facilities = [one for one in self._facilities.values() if _archive_key(one) == key]
-            archive.days = {camera["id"]: one["days_to_keep"] for one in facilities for camera in one["cameras"]}
+            archive.cleaner.rules = {one["id"]: _rules(one) for one in facilities}
+            archive.cleaner.days = {
+                camera["id"]: camera["days_to_keep"] or one["days_to_keep"]
+                for one in facilities
+                for camera in one["cameras"]
+            }
             if not facilities:
                 del self._archives[key]
                 self._end(asyncio.get_running_loop().create_task(_close_behind(archive, tuple(self._ending))))
+        known = {one["id"]: (one, self._archives[_archive_key(one)]) for one in self._facilities.values()}
+        for copier in self.protection.renew(known):
+            self._end(asyncio.get_running_loop().create_task(asyncio.to_thread(copier.close)))
 
     def _add(self, config: CameraConfig, facility: FacilityConfig, archive: Archive) -> None:
         before = self._tasks.get(config["id"])
@@ -210,6 +251,8 @@ class Supervisor:
             config,
             facility["id"],
             recorder,
+            archive,
+            memory=self._before,
             clock=self._clock,
             ticker=self._ticker,
             logins=self._logins,
@@ -217,6 +260,8 @@ class Supervisor:
             changed=lambda camera: self.on_changed(camera.state()),
         )
         if before is not None:
+            if self._cameras[config["id"]].archive is not archive:
+                self._cameras[config["id"]].archive.duties.gone(config["id"])
             self._remove(config["id"], told=False)
         self._cameras[config["id"]] = camera
         self._start(camera, before)
@@ -245,9 +290,13 @@ class Supervisor:
             self._start(camera, None)
 
     def _remove(self, identity: str, *, told: bool = True) -> None:
-        self._cameras.pop(identity, None)
+        camera = self._cameras.pop(identity, None)
+        if camera is not None:
+            camera.gate.end()
         if told:
             self._logins.remove(identity)
+            if camera is not None:
+                camera.archive.duties.gone(identity)
         task = self._tasks.pop(identity, None)
         if task is not None:
             task.cancel()
@@ -275,7 +324,7 @@ class Supervisor:
         return self.archive_of_facility(camera.facility)
 
     def archive_of_facility(self, identity: str) -> Archive | None:
-        """A facility's archive, by the facility's id."""
+        """The archive of a facility by its id."""
         facility = self._facilities.get(identity)
         return self._archives.get(_archive_key(facility)) if facility else None
 
@@ -293,6 +342,17 @@ class Supervisor:
         for camera in self._cameras.values():
             camera.renew_figures()
 
+    async def completeness(self, identity: str) -> list[CameraCompleteness] | None:
+        """Of the cameras of a facility; None if there is no such facility. Raises sqlite3.Error."""
+        facility = self._facilities.get(identity)
+        if facility is None:
+            return None
+        archive, counted = self._archives[_archive_key(facility)], self._completeness.get(identity)
+        if counted is None or counted.archive is not archive:
+            counted = self._completeness[identity] = Completeness(archive)
+        cameras = [one["id"] for one in facility["cameras"]]
+        return await asyncio.to_thread(counted.of, cameras, facility["zone"])
+
     async def facilities(self) -> list[FacilityState]:
         """The state of all facilities' footage."""
         return await asyncio.to_thread(lambda: [self._facility_state(one) for one in tuple(self._facilities.values())])
@@ -301,7 +361,12 @@ class Supervisor:
         archive = self._archives.get(_archive_key(facility))
         volume = archive.volume if archive is not None else None
         hidden_files, hidden_bytes = archive.hidden if archive is not None else (0, 0)
-        size, oldest = archive.footage(facility["id"]) if archive is not None else (0, None)
+        size, oldest = footage.stored(archive, facility["id"]) if archive is not None else (0, None)
+        report = archive.cleaner.report if archive is not None else Report()
+        outlook = archive.cleaner.outlook.get(facility["id"]) if archive is not None else None
+        first_us = archive.cleaner.oldest.get(facility["id"]) if archive is not None else None
+        now_us = microseconds(self._clock.utc())
+        number, held, problem = self.protection.figures(facility["id"])
         return {
             "id": facility["id"],
             "archive": facility["archive"],
@@ -314,7 +379,31 @@ class Supervisor:
             "free_bytes": volume.free if volume else 0,
             "footage_bytes": size,
             "oldest": oldest,
+            "days_kept": max(0, now_us - first_us) / DAY_US if first_us is not None else None,
+            "days_possible": outlook.possible if outlook is not None else None,
+            "days_promised": outlook.promised if outlook is not None else facility["days_to_keep"],
+            "days_short": outlook is not None and outlook.short,
+            "cleaning": {
+                "last": report.last_us,
+                "due_files": report.due_files,
+                "due_bytes": report.due_bytes,
+                "failed_since": report.failed_since_us,
+                "failed_why": report.failed_why,
+                "frees_nothing_since": report.frees_nothing_since_us,
+                "stuck_files": report.stuck_files,
+                "stuck_path": report.stuck_path,
+                "stuck_why": report.stuck_why,
+                "young_since": report.young_since_us,
+                "over_quota": facility["id"] in report.over_quota,
+            },
+            "holds": number,
+            "held_bytes": held,
+            "copy_problem": problem,
         }
+
+
+def _rules(facility: FacilityConfig) -> Rules:
+    return Rules(facility["days_to_keep"], facility["quota_bytes"], max(facility["least_days"] * DAY_US, YOUNGEST_US))
 
 
 def _archive_key(facility: FacilityConfig) -> tuple[str, str]:

@@ -7,9 +7,11 @@ whole, what comes is kept in memory as far as that goes (backlog.py), and is wri
 the archive (owner.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from concurrent.futures import Future
+import contextlib
 from dataclasses import replace
-from datetime import UTC, datetime
+import errno
 import logging
 from pathlib import Path
 import queue
@@ -19,24 +21,25 @@ import time
 
 from ..api import VolumeCause, VolumeState
 from ..clock import Clock, microseconds
-from . import journal, retention
-from .backlog import Backlog, Memory, Work
+from . import holds, opening
+from .backlog import QUEUE_BYTES, Backlog, Memory, Work
+from .beside import Beside
+from .cleaner import Cleaner
+from .duty import Duties
 from .files import FILES, Files
 from .holding import LOOK_S, Holding
 from .index import Index
 from .left_open import LeftOpen
+from .place import Place
 from .recording import AwayError, Origin, Recording
 from .segment_file import SegmentFile
 from .survey import Findings
-from .volume import Volume, keep_free
+from .volume import Volume
 
 _LOGGER = logging.getLogger(__name__)
 
 #: What the names of writer threads begin with.
 THREAD = "archive"
-RETAIN_S = 60.0
-#: Our clock stepped by more than this: for so long nothing is deleted by days.
-STEP_S, STEADY_S = 60.0, 600.0
 #: The writer thread has not come back for so long: readers are no longer sent after it; the disk does not answer.
 READERS_S, HUNG_S = 5.0, 20.0
 #: What was found slow is called so for this long.
@@ -66,8 +69,10 @@ class Archive:
         self.root = root
         self.archive_id = archive_id
         self.clock = clock
-        #: Days to keep by camera id; replaced as a whole by the supervisor.
-        self.days: Mapping[str, int] = {}
+        self._beside = Beside(f"deleting in {root.name}", lambda: self.submit(None, 0, _look_after))
+        self.cleaner = Cleaner(root, clock, self._beside.start, files)
+        #: What its cameras' recording was about, from when to when.
+        self.duties = Duties(self, clock)
         #: Files being written by their segment's id. A file stays here until the index says that it is closed.
         self.open_files: dict[int, SegmentFile] = {}
         #: Fragments dropped because neither disk nor memory took them.
@@ -83,6 +88,7 @@ class Archive:
             files,
             end_files=self._end_files,
             submit=lambda job: self.submit(None, 0, job),
+            opened=self._opened,
             trusted=self._on_trusted,
         )
         #: None is the end.
@@ -95,9 +101,7 @@ class Archive:
         self._slow_until = float("-inf")
         self._alive = clock.monotonic()
         self._turns = 0
-        self._retain_at = clock.monotonic() + RETAIN_S
-        self._utc_offset = clock.utc() - clock.monotonic()
-        self._stepped = clock.monotonic()
+        self._looked = False
         self._recordings: set[Recording] = set()
         self._left_open = LeftOpen(root, clock, files)
         self._thread = self._new_thread()
@@ -124,6 +128,7 @@ class Archive:
 
     def end(self) -> None:
         """Tell the writer thread to write what is queued and end."""
+        self.duties.close()
         self._queue.put(None)
 
     def accepts(self, camera: str) -> bool:
@@ -142,6 +147,16 @@ class Archive:
             if self.clock.monotonic() < self._slow_until or self._stuck_s > READERS_S:
                 return replace(volume, cause=VolumeCause.SLOW)
         return volume
+
+    @property
+    def looked(self) -> bool:
+        """Whether anything is known of the volume yet."""
+        return self._looked or self._stuck_s > HUNG_S
+
+    @property
+    def has_room(self) -> bool:
+        """Whether little waits for the disk: more than what cameras send by and by may be queued."""
+        return self._backlog.queued_bytes < QUEUE_BYTES // 4
 
     @property
     def index(self) -> Index | None:
@@ -167,16 +182,6 @@ class Archive:
         """What the last look at all files found; None while the index is away."""
         behind = self._holding.behind
         return behind.findings if behind is not None else None
-
-    def footage(self, facility: str) -> tuple[int, int | None]:
-        """Bytes and oldest start (UTC microseconds) of a facility's closed footage. Blocks."""
-        index = self.index
-        if index is None:
-            return 0, None
-        try:
-            return index.footage(facility)
-        except sqlite3.Error:
-            return 0, None
 
     def use_copy(self) -> None:
         """A person says that this older copy is the archive from now on."""
@@ -216,6 +221,26 @@ class Archive:
             cause = self.volume.cause if away else VolumeCause.SLOW
             self._gaps.setdefault(camera, (recording.start_us + recording.taken_us, cause))
 
+    def ask[T](self, job: Callable[[Index], T]) -> Future[T]:
+        """Have the writer thread do something with the index, after all that is queued. What it raises (OSError, also
+        where the archive is away, sqlite3.Error, ValueError) is the future's; one that is cancelled in time is not done.
+        """
+        answer: Future[T] = Future()
+
+        def ask() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return
+            self._look()
+            try:
+                if self._holding.index is None:
+                    raise OSError(errno.ENODEV, "the archive is away")
+                answer.set_result(job(self._holding.index))
+            except (OSError, sqlite3.Error, ValueError) as error:
+                answer.set_exception(error)
+
+        self.submit(None, 0, ask)
+        return answer
+
     # Writer thread ------------------------------------------------------------------------------------------------
 
     def _new_thread(self) -> threading.Thread:
@@ -231,7 +256,9 @@ class Archive:
         finally:
             holding = self._holding
             holding.close()
-            if not done:
+            if done:
+                self._beside.close()
+            else:
                 holding.volume = replace(holding.volume, state=VolumeState.ERROR, cause=VolumeCause.FAULT)
                 holding.look_at = float("-inf")
                 time.sleep(RESTART_S)
@@ -239,9 +266,7 @@ class Archive:
                 self._thread.start()
 
     def work_once(self, wait_s: float = 1.0) -> bool:
-        """The next thing that is due: look, write, and if nothing waits to be written, repair or delete. Waits so long
-        at most where nothing is due. False at the end.
-        """
+        """The next thing that is due: look, write, repair, delete. Waits so long at most for work. False at the end."""
         now = self.clock.monotonic()
         self._alive = now
         self._turns += 1
@@ -250,12 +275,15 @@ class Archive:
         kept = self._backlog.due(now) if self._holding.writable else None
         if kept is not None:
             self._do(kept)
-        wait_s = 0.0 if kept is not None or self._idle_due(now) else min(wait_s, max(self._holding.look_at - now, 0.0))
+        wait_s = 0.0 if kept is not None or self._left_open.rows else min(wait_s, self._holding.look_at - now)
+        if self._holding.index is not None:
+            wait_s = min(wait_s, self.cleaner.at - now)
         try:
-            work = self._queue.get(timeout=wait_s) if wait_s else self._queue.get_nowait()
+            work = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
         except queue.Empty:
             if kept is None:
-                self._work_idle(now)
+                self._repair()
+            self._clean(now)
             return True
         if work is None:
             self._finish()
@@ -265,8 +293,7 @@ class Archive:
             self._backlog.keep(work, recording.camera)
         else:
             self._do(work)
-        if now >= self._retain_at + RETAIN_S:
-            self._work_idle(now)
+        self._clean(now)
         return True
 
     def _do(self, work: Work) -> None:
@@ -277,6 +304,7 @@ class Archive:
         again = False
         try:
             work.job()
+            self.cleaner.space.written(work.size, self.clock.monotonic())
         except AwayError:
             again = True
         except (OSError, sqlite3.Error) as error:
@@ -313,60 +341,43 @@ class Archive:
             self.on_dropped(camera, start_us, end_us, cause)
         self._gaps = {}
 
-    def _idle_due(self, now: float) -> bool:
-        return bool(self._left_open.rows) or now >= self._retain_at
+    def _repair(self) -> None:
+        """Close one file that a crash or a lost volume left open, if there is any."""
+        if not self._left_open.rows:
+            return
+        try:
+            self._left_open.repair_one(self._holding.index if self._holding.writable else None)
+        except sqlite3.Error as error:
+            self.failed(None, error)
 
-    def _work_idle(self, now: float) -> None:
-        if self._left_open.rows:
-            try:
-                self._left_open.repair_one(self._holding.index if self._holding.writable else None)
-            except sqlite3.Error as error:
+    def _clean(self, now: float) -> None:
+        """A turn of the cleaner's, if it is due: also where there is always something to write, for it makes the room."""
+        index = self._holding.index
+        if index is None or not self.cleaner.due(now):
+            return
+        busy = {row.id: 0 for row in self._left_open.rows}
+        busy |= {number: file.bytes for number, file in tuple(self.open_files.items())}
+        try:
+            self.cleaner.turn(index, busy)
+        except sqlite3.Error as error:
+            if opening.is_broken(error) or opening.is_full(error):
                 self.failed(None, error)
-        elif now >= self._retain_at:
-            self._retain_at = now + RETAIN_S
-            self._retain()
+        if self.cleaner.deleting and self._holding.volume.state is not VolumeState.OK:
+            # Recording goes on as soon as there is room.
+            self._holding.look_at = now
 
     def open_file(self, recording: Recording, start_us: int) -> SegmentFile:
         """The next file of a recording. Raises AwayError, OSError and sqlite3.Error."""
         # Promise I4: before each file, for a mount that was lost must not be written into, not even for some seconds.
         self._look()
-        index = self._holding.index
-        if index is None or not self._holding.writable:
+        holding = self._holding
+        if holding.index is None or not holding.writable:
             raise AwayError
-        origin = recording.origin
-        start = datetime.fromtimestamp(start_us / 1e6, UTC)
-        day = start.strftime("%Y-%m-%d")
-        place = self._day_folder(index, origin, day)
-        name = f"{start:%H-%M-%S}.{start.microsecond // 1000:03}Z"
-        number, unmade = 0, self._left_open.unmade
-        path = place / f"{name}.mp4"
-        while path in unmade.values() or self._files.exists(path):
-            number += 1
-            path = place / f"{name}-{number}.mp4"
-        segment = index.open_segment(
-            origin.camera, origin.run, origin.codec, origin.init, start_us, f"{day}/{path.name}"
-        )
-        try:
-            file = SegmentFile(index, path, segment, start_us, origin.init, origin.identity, self.clock, self._files)
-        except FileExistsError:
-            index.forget_empty(segment)
-            raise
-        except OSError:
-            # It may have been made all the same, on a network share: then it is for the repair.
-            unmade[segment] = path
-            self._left_open.forget_unmade(index, segment)
-            raise
-        self.open_files[segment] = file
+        place = Place(self.root, holding.index, holding.folders, self.clock, self._files)
+        file = place.make(recording.origin, start_us, self._left_open)
+        self.open_files[file.number] = file
         self._recordings.add(recording)
         return file
-
-    def _day_folder(self, index: Index, origin: Origin, day: str) -> Path:
-        ours = index.camera_folder(origin.camera, origin.facility, origin.folder)
-        if not self._files.exists(self.root / ours):
-            # So that an index that is lost knows again whose folder it is (promise I1).
-            entry = journal.camera_entry(origin.camera, origin.facility, ours)
-            journal.append(self.root, self._now_us(), [entry], self._files)
-        return self._holding.folders.make(f"{ours}/{day}")
 
     def closed(self, recording: Recording, file: SegmentFile) -> None:
         """The file is closed, as far as it can be."""
@@ -401,45 +412,38 @@ class Archive:
 
     def _look(self) -> None:
         """Look at the volume; if it is back, what is kept is written, what was left open is repaired."""
-        holding = self._holding
-        if holding.look() and holding.volume.state in (VolumeState.LOW, VolumeState.FULL):
-            self._retain_at = self.clock.monotonic()
+        holding, before = self._holding, self._holding.writable
+        if holding.look():
+            self._on_trusted()
+        self._looked = True
+        if holding.volume.total:
+            self.cleaner.space.looked(holding.volume.total, holding.volume.free, self.clock.monotonic())
         if not holding.writable or holding.index is None:
             return
+        if not before:
+            self._backlog.try_all()
         try:
             self._left_open.looked(holding.index, self.open_files)
         except sqlite3.Error as error:
             self.failed(None, error)
 
+    def _opened(self, index: Index) -> None:
+        """The index was opened: before anybody asks it, it learns what it missed."""
+        with contextlib.suppress(OSError, sqlite3.Error):
+            # Where it fails the cleaner deletes nothing.
+            holds.take_from_journal(index, self.root)
+        # A fault of the cleaner's is told by itself.
+        with contextlib.suppress(sqlite3.Error):
+            self.cleaner.opened(index)
+
     def _on_trusted(self) -> None:
         """From now on footage may be deleted, and if room is lacking it is to be at once."""
         if self._holding.volume.state in (VolumeState.LOW, VolumeState.FULL):
-            self._retain_at = self.clock.monotonic()
-
-    def _retain(self) -> None:
-        """One step of retention; the next follows at once while something is deleted."""
-        index, volume = self._holding.index, self._holding.volume
-        if index is None or not volume.total or not index.surveyed:
-            return
-        try:
-            index.keep_days(self.days)
-            now_us, files = self._now_us(), self._files
-            deleted = retention.delete_by_days(index, self.root, now_us, files) if self._clock_is_steady() else 0
-            lacking = 0 if deleted else keep_free(volume.total) - volume.free
-            freed = retention.delete_for_space(index, self.root, lacking, now_us, files) if lacking > 0 else 0
-        except sqlite3.Error as error:
-            self.failed(None, error)
-            return
-        if deleted or freed:
-            _LOGGER.info("archive %s: %d files past their days, %d bytes freed for space", self.root, deleted, freed)
-            self._retain_at = self._holding.look_at = self.clock.monotonic()
-
-    def _clock_is_steady(self) -> bool:
-        """Whether our clock has not stepped for a while: a wrong date must not make all footage too old."""
-        now, offset = self.clock.monotonic(), self.clock.utc() - self.clock.monotonic()
-        if abs(offset - self._utc_offset) > STEP_S:
-            self._utc_offset, self._stepped = offset, now
-        return now - self._stepped >= STEADY_S
+            self.cleaner.hurry()
 
     def _now_us(self) -> int:
         return microseconds(self.clock.utc())
+
+
+def _look_after() -> None:
+    """Nothing: what was done beside the writer thread is looked after behind every job."""

@@ -75,6 +75,11 @@ class Backlog:
         return camera not in self._dropped
 
     @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait for a disk that works."""
+        return self._queued
+
+    @property
     def crowded(self) -> bool:
         """Whether a disk that works does not keep up."""
         return self._queued > QUEUE_BYTES // 2
@@ -128,7 +133,7 @@ class Backlog:
         self._try_at[camera] = try_at
 
     def try_all(self) -> None:
-        """It is the last chance: nothing waits any longer."""
+        """The volume is back: nothing waits any longer."""
         self._try_at.clear()
 
     def due(self, now: float) -> Work | None:

@@ -12,6 +12,7 @@ from . import deletions, journal
 from .deletions import EMPTY, LOST, Deletion
 from .finding import Finding
 from .index import Index
+from .schema import EXPORT_HOLD
 
 
 def check(index: Index, root: Path) -> Iterator[Finding]:
@@ -35,7 +36,10 @@ def check(index: Index, root: Path) -> Iterator[Finding]:
         if hold not in known:
             yield Finding("hold_not_in_index", "I3", "", f"The hold {hold} is in the journal, but not in the index.")
         elif hold not in holds:
-            yield Finding("hold_not_in_journal", "I3", "", f"The hold {hold} is in the index, but not in the journal.")
+            if not hold.startswith(EXPORT_HOLD):
+                yield Finding(
+                    "hold_not_in_journal", "I3", "", f"The hold {hold} is in the index, but not in the journal."
+                )
         elif bool(known[hold]) != (hold in released):
             yield Finding(
                 "release_differs", "I3", "", f"Index and journal do not agree whether the hold {hold} was released."

@@ -3,7 +3,7 @@
 Small, because most of an index is this: as a rule three or four bytes a fragment, the same duration as before costs none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ..playback import Fragment
 
@@ -34,27 +34,25 @@ def pack_fragments(fragments: Sequence[Fragment]) -> bytes:
 
 def unpack_fragments(packed: bytes) -> list[Fragment]:
     """The reverse of `pack_fragments`; reads what schema 2 packed, too."""
+    return [Fragment(*fragment) for fragment in read_fragments(packed)]
+
+
+def read_fragments(packed: bytes) -> Iterator[tuple[int, int, bool]]:
+    """The same without an object for each: the playlist of a day reads 40,000."""
+    numbers = iter(_numbers(packed))
     if packed[:1] != b"\0":
-        return _unpack_pairs(packed)
-    found: list[Fragment] = []
-    numbers = iter(_numbers(packed[1:]))
+        # Schema 2: size and key, and the duration, of each.
+        for size, ticks in zip(numbers, numbers, strict=False):
+            yield size >> 1, round(ticks * 100 / 9), size & 1 == 1
+        return
+    next(numbers)
     ticks = duration_us = 0
     for number in numbers:
         if not number & 1:
             difference = next(numbers, 0)
             ticks += -(difference >> 1) if difference & 1 else difference >> 1
             duration_us = round(ticks * 100 / 9)
-        found.append(Fragment(number >> 2, duration_us, number & 2 == 2))
-    return found
-
-
-def _unpack_pairs(packed: bytes) -> list[Fragment]:
-    """Schema 2: size and key, and the duration, of each."""
-    numbers = _numbers(packed)
-    return [
-        Fragment(size >> 1, round(ticks * 100 / 9), size & 1 == 1)
-        for size, ticks in zip(numbers[::2], numbers[1::2], strict=False)
-    ]
+        yield number >> 2, duration_us, number & 2 == 2
 
 
 def _numbers(packed: bytes) -> list[int]:

@@ -48,10 +48,11 @@ class Holding:
         *,
         end_files: Callable[[], None],
         submit: Callable[[Callable[[], None]], None],
+        opened: Callable[[Index], None],
         trusted: Callable[[], None],
     ) -> None:
-        """`end_files` ends everything that is being written; `submit` queues work for the writer thread; `trusted` is
-        called once footage may be deleted by the index.
+        """`end_files` ends everything that is being written; `submit` queues work for the writer thread; `opened`
+        is told each index before anybody else; `trusted` is called once footage may be deleted by the index.
         """
         self._root = root
         self._archive_id = archive_id
@@ -59,6 +60,7 @@ class Holding:
         self._files = files
         self._end_files = end_files
         self._submit = submit
+        self._opened = opened
         self._trusted = trusted
         self._owner = Owner(root, clock, lambda: this_machine(remembered, files), files)
         self._generation = Generation(root, archive_id, remembered, files)
@@ -148,20 +150,20 @@ class Holding:
             if not error.elsewhere:
                 self.look_at = self._clock.monotonic() + LOCKED_S
             cause = VolumeCause.IN_USE_ELSEWHERE if error.elsewhere else VolumeCause.IN_USE
-            self._tell_once(VolumeState.ERROR, cause, f"is held by {error}")
+            self._tell_once(VolumeState.ERROR, cause, error)
             return replace(found, state=VolumeState.ERROR, cause=cause)
         except _OlderCopyError:
             return replace(found, state=VolumeState.ERROR, cause=VolumeCause.OLDER_COPY)
         except (OSError, sqlite3.Error) as error:
             self.close()
             state, cause = _meaning(error)
-            self._tell_once(state, cause, f"cannot be opened: {error}")
+            self._tell_once(state, cause, error)
             return replace(found, state=state, cause=cause)
         return found
 
-    def _tell_once(self, state: VolumeState, cause: VolumeCause, what: str) -> None:
+    def _tell_once(self, state: VolumeState, cause: VolumeCause, error: Exception) -> None:
         if self._told != (state, cause):
-            _LOGGER.warning("archive %s %s", self._root, what)
+            _LOGGER.warning("archive %s cannot be opened: %s", self._root, error)
 
     def _open(self) -> None:
         """Raises HeldError, _OlderCopyError, OSError and sqlite3.Error; then nothing is held."""
@@ -173,6 +175,7 @@ class Holding:
         except BaseException:
             self._owner.release()
             raise
+        self._opened(index)
         self.index = index
         self.folders = Folders(self._root, self._files)
         self._renew_at = float("-inf")
@@ -216,6 +219,6 @@ class Holding:
 def _meaning(error: OSError | sqlite3.Error) -> tuple[VolumeState, VolumeCause]:
     if isinstance(error, OSError):
         return meaning(error)
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+    if opening.is_full(error):
         return VolumeState.FULL, VolumeCause.NO_SPACE
     return VolumeState.ERROR, VolumeCause.INDEX

@@ -57,10 +57,10 @@ class Closing:
 
 
 #: Relative to the archive.
-_PATH = "CASE WHEN path LIKE '/%' THEN substr(path, 2) ELSE camera.folder || '/' || path END"
+PATH = "CASE WHEN path LIKE '/%' THEN substr(path, 2) ELSE camera.folder || '/' || path END"
 _COLUMNS = (
     "segment.id, camera.uid, run.uid, format, format.codec, length(format.init), start_us, end_us, segment.bytes, "
-    f"state, {_PATH}, fragments"
+    f"state, {PATH}, fragments"
 )
 _FROM = (
     "FROM segment JOIN camera ON camera.id = segment.camera JOIN run ON run.id = segment.run "
@@ -233,22 +233,16 @@ class Index:
         """Segments that were never closed."""
         return [Row(*row) for row in self.query(f"SELECT {_COLUMNS} {_FROM} WHERE state = 0")]
 
-    def oldest(self, camera: str | None, before_us: int, limit: int) -> list[Row]:
-        """Closed segments that ended before a time, oldest first; of one camera only, if given."""
-        of_camera = "" if camera is None else "AND camera.uid = ?"
+    def oldest(self, camera: str, until_us: int, limit: int, after: tuple[int, int] = (0, 0)) -> list[Row]:
+        """Closed segments of a camera that lie before `until_us` and begin after `after` (a start, and the id among
+        those of the same), oldest first.
+        """
         rows = self.query(
-            f"SELECT {_COLUMNS} {_FROM} WHERE start_us < ? AND end_us < ? AND state > 0 {of_camera} "
-            "ORDER BY start_us LIMIT ?",
-            before_us, before_us, *(() if camera is None else (camera,)), limit,
+            f"SELECT {_COLUMNS} {_FROM} WHERE camera.uid = ? AND start_us >= ? AND (start_us, segment.id) > (?, ?) "
+            "AND start_us < ? AND end_us <= ? AND state > 0 ORDER BY start_us, segment.id LIMIT ?",
+            camera, after[0], *after, until_us, until_us, limit,
         )  # fmt: skip
         return [Row(*row) for row in rows]
-
-    def days(self) -> list[tuple[str, int]]:
-        """Cameras with the days their footage is kept: where not known (a camera that was removed at once), the most
-        that are known of another.
-        """
-        rows = self.query("SELECT uid, coalesce(days, (SELECT max(days) FROM camera)) FROM camera")
-        return [(uid, kept) for uid, kept in rows if kept is not None]
 
     def following(self, number: int, limit: int) -> list[Row]:
         """Segments with a higher id, in their order: all, a step at a time."""
@@ -267,7 +261,7 @@ class Index:
         first.
         """
         return self.query(
-            f"SELECT {_PATH}, start_us, end_us, segment.bytes, state, sha256 IS NULL AND state > 0 FROM segment "
+            f"SELECT {PATH}, start_us, end_us, segment.bytes, state, sha256 IS NULL AND state > 0 FROM segment "
             "JOIN camera ON camera.id = segment.camera WHERE uid = ? ORDER BY start_us",
             camera,
         )

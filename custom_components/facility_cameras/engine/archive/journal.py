@@ -21,6 +21,7 @@ FOLDER = "journal"
 _FILES = "[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl"
 #: A line longer than this is none of ours.
 LINE_BYTES = 64 << 10
+NEWEST_BYTES = 256 << 10
 
 
 def append(root: Path, at_us: int, entries: list[dict[str, object]], files: Files = FILES) -> None:
@@ -50,15 +51,28 @@ def files(root: Path) -> list[Path]:
     return sorted((root / FOLDER).glob(_FILES))
 
 
+def newest_us(root: Path) -> int:
+    """When it was last written to, UTC microseconds; 0 if there is none."""
+    return max((path.stat().st_mtime_ns // 1000 for path in files(root)), default=0)
+
+
 def read(root: Path) -> Iterator[dict[str, object]]:
     """Every entry, oldest month first; nothing if there is no journal. Raises OSError."""
     for path in files(root):
         yield from read_file(path, path.stat().st_size)
 
 
-def read_file(path: Path, size: int) -> Iterator[dict[str, object]]:
-    """The entries in the first `size` bytes of one file. Raises OSError."""
+def newest(root: Path) -> Iterator[dict[str, object]]:
+    """The last entries, oldest first: as many as NEWEST_BYTES of the two newest months hold. Raises OSError."""
+    for path in files(root)[-2:]:
+        size = path.stat().st_size
+        yield from read_file(path, size, max(0, size - NEWEST_BYTES))
+
+
+def read_file(path: Path, size: int, start: int = 0) -> Iterator[dict[str, object]]:
+    """The entries in the first `size` bytes of one file, from `start` on. Raises OSError."""
     with path.open("rb") as file:
+        file.seek(start)
         while file.tell() < size and (line := file.readline(LINE_BYTES)):
             try:
                 entry = orjson.loads(line)

@@ -16,7 +16,7 @@ import logging
 from pathlib import Path
 import sqlite3
 
-from . import journal, recall
+from . import duty, journal, recall
 from .index import Index
 from .schema import SCHEMA, UnusableIndexError, version_of
 
@@ -54,6 +54,7 @@ def open_index(root: Path, now_us: int) -> Index:
             # At once: a camera goes on in its folder, and what is held is held.
             for _ in recall.take_journal(index, root):
                 pass
+            duty.recall(index, root)
     except BaseException:
         index.close()
         raise
@@ -72,6 +73,11 @@ def close_index(index: Index, root: Path) -> None:
 def is_broken(error: sqlite3.Error) -> bool:
     """Whether the error says that the file of the index is bad."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in BROKEN_CODES
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether the index could not be written for want of room."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def set_aside(root: Path, now_us: int, version: int = 0) -> None:

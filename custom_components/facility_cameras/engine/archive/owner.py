@@ -34,7 +34,7 @@ class HeldError(Exception):
 
     def __init__(self, *, elsewhere: bool) -> None:
         """`elsewhere`: one on another machine."""
-        super().__init__("another machine's engine" if elsewhere else "another engine")
+        super().__init__(f"it is held by another {"machine's " if elsewhere else ''}engine")
         self.elsewhere = elsewhere
 
 

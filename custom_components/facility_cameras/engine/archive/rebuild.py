@@ -10,7 +10,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from . import recall
+from . import duty, recall
 from .files import sync_folder
 from .index import Index
 from .opening import INDEX, close_index, rename_index
@@ -64,15 +64,20 @@ def rebuild(root: Path, wait: Callable[[int], None], progress: Callable[[int, in
         _remove(root)
         index = Index(root / _MADE)
         undone.callback(index.close)
+        # Who has the power cut begins again: only what takes the old one's place in the end must be on the disk.
+        index.query("PRAGMA synchronous=NORMAL")
         for _ in recall.take_journal(index, root):
             pass
+        duty.recall(index, root)
         survey = Survey(index, root)
         for _ in survey.steps():
             progress(0, survey.files)
-        rereading = Rereading(index, root, survey.findings, wait)
+        rereading = Rereading(index, root, survey.findings, wait, sync=False)
         for _ in rereading.steps():
             progress(rereading.files, survey.files)
         close_index(index, root)
+        # The files too (promise I1), all at once: nobody records meanwhile.
+        os.sync()
         for name, to in ((INDEX, _BEFORE), (_MADE, INDEX)):
             rename_index(root, name, to)
         sync_folder(root)

@@ -1,4 +1,6 @@
-"""What an index that was lost, or is an old copy, gets back from the journal: cameras, holds, deletions, duty.
+"""What an index that was lost, or is an old copy, gets back from the journal: cameras, holds, deletions.
+
+What was to be recorded when is duty.py's: there a later entry takes back an earlier one, so it is taken in one go.
 
 Promise I1 (durable): the index can be thrown away. Whatever is known already stays as it is, so all of the journal may
 be taken in again at any time.
@@ -9,7 +11,7 @@ import itertools
 from pathlib import Path
 import sqlite3
 
-from . import deletions, journal
+from . import deletions, holds, journal
 from .index import Index
 
 #: So many entries in one transaction: everybody else waits for it.
@@ -33,49 +35,14 @@ def _take(connection: sqlite3.Connection, entry: _Entry) -> None:
             connection.execute(
                 "INSERT OR IGNORE INTO camera (uid, facility, folder) VALUES (?, ?, ?)", (camera, facility, folder)
             )
-        case {
-            "what": "hold",
-            "hold": str(hold),
-            "camera": str(camera),
-            "start": int(start),
-            "end": int(end),
-            "at": int(at),
-        }:
-            connection.execute(
-                "INSERT OR IGNORE INTO hold (uid, camera, start_us, end_us, reason, who, at_us) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (hold, camera, start, end, _text(entry, "reason"), _text(entry, "who"), at),
-            )
-        case {"what": "release", "hold": str(hold), "at": int(at)}:
-            connection.execute(
-                "UPDATE hold SET released_us = ?, released_by = ? WHERE uid = ? AND released_us IS NULL",
-                (at, _text(entry, "who"), hold),
-            )
-        case {"what": "duty", "camera": str(camera), "start": int(start), "end": int(end), "kind": str(kind)}:
-            _take_duty(connection, camera, start, end, kind, _text(entry, "reason"))
+        case {"what": "hold" | "release"}:
+            holds.take(connection, entry)
         case {"what": "delete"}:
             one = deletions.from_entry(entry)
             if one is not None:
                 deletions.enter(connection, [one])
         case _:
             pass
-
-
-def _text(entry: _Entry, key: str) -> str:
-    found = entry.get(key)
-    return found if isinstance(found, str) else ""
-
-
-def _take_duty(connection: sqlite3.Connection, camera: str, start: int, end: int, kind: str, reason: str) -> None:
-    grown = connection.execute(
-        "UPDATE duty SET end_us = max(end_us, ?) WHERE camera = ? AND start_us = ? AND kind = ? AND reason = ?",
-        (end, camera, start, kind, reason),
-    )
-    if not grown.rowcount:
-        connection.execute(
-            "INSERT INTO duty (camera, start_us, end_us, kind, reason) VALUES (?, ?, ?, ?, ?)",
-            (camera, start, end, kind, reason),
-        )
 
 
 def tell_journal(index: Index, root: Path, now_us: int) -> None:

@@ -11,13 +11,19 @@ import sqlite3
 
 SCHEMA = 3
 
+#: Holds with such uids last as long as an export, and are in no journal.
+EXPORT_HOLD = "export-"
+#: Footage of one camera that must not be deleted (holds.py). `incident` is shared by what was protected in one call;
+#: `copied_to` is the id of the second folder that holds a verified copy of all its footage.
 _HOLD = """
 CREATE TABLE hold (
     id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, camera TEXT NOT NULL, start_us INTEGER NOT NULL,
     end_us INTEGER NOT NULL, reason TEXT NOT NULL, who TEXT NOT NULL, at_us INTEGER NOT NULL, released_us INTEGER,
-    released_by TEXT
+    released_by TEXT, incident TEXT NOT NULL DEFAULT '', facility TEXT NOT NULL DEFAULT '',
+    copied_to TEXT NOT NULL DEFAULT ''
 )
 """
+_HOLD_ACTIVE = "CREATE INDEX hold_active ON hold (camera, start_us) WHERE released_us IS NULL"
 #: What a camera's recording was about, from when to when: `kind` is one of duty.py's; `end_us` of the newest grows.
 _DUTY = """
 CREATE TABLE duty (
@@ -44,8 +50,9 @@ CREATE TABLE segment (
     sha256 BLOB, fragments BLOB NOT NULL
 )
 """
+#: That by time holds all that a timeline asks for: a day of a camera is some pages side by side, not one for each segment.
 _SEGMENT_INDEXES = (
-    "CREATE INDEX segment_by_time ON segment (camera, start_us)",
+    "CREATE INDEX segment_by_time ON segment (camera, start_us, end_us, state, format)",
     "CREATE INDEX segment_by_age ON segment (start_us)",
     "CREATE INDEX segment_open ON segment (state) WHERE state = 0",
     "CREATE INDEX segment_unread ON segment (id) WHERE sha256 IS NULL AND state > 0",
@@ -71,6 +78,7 @@ CREATE TABLE camera (id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, facility 
     _DELETION,
     _DELETION_BY_TIME,
     _HOLD,
+    _HOLD_ACTIVE,
     _DUTY,
     _DUTY_BY_TIME,
     _META,
@@ -80,6 +88,7 @@ CREATE TABLE camera (id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, facility 
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     2: (
         _HOLD,
+        _HOLD_ACTIVE,
         _DUTY,
         _DUTY_BY_TIME,
         _META,

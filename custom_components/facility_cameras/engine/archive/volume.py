@@ -70,7 +70,7 @@ def meaning(error: OSError) -> tuple[VolumeState, VolumeCause]:
     return _MEANING.get(error.errno or 0, (VolumeState.ERROR, VolumeCause.IO_ERROR))
 
 
-def look(root: Path, archive_id: str, *, files: Files = FILES) -> Volume:
+def look(root: Path, archive_id: str, marker_name: str = MARKER, *, files: Files = FILES) -> Volume:
     """Look at the folder `root`, which is ours if its marker holds `archive_id` (promise I4)."""
     try:
         device = files.device(root)
@@ -79,7 +79,7 @@ def look(root: Path, archive_id: str, *, files: Files = FILES) -> Volume:
         state, cause = meaning(error)
         return Volume(state, cause=cause)
     try:
-        marker = json.loads(read_whole(root / MARKER, _MARKER_BYTES, files))
+        marker = json.loads(read_whole(root / marker_name, _MARKER_BYTES, files))
     except FileNotFoundError, ValueError:
         return Volume(VolumeState.MISSING, cause=VolumeCause.MARKER_GONE)
     except OSError as error:

@@ -7,6 +7,7 @@ gets a PictureError (promise I7: apart).
 import asyncio
 from asyncio.subprocess import PIPE, Process
 from collections import OrderedDict
+from collections.abc import Sequence
 import contextlib
 from dataclasses import dataclass, field
 import logging
@@ -15,7 +16,7 @@ from pathlib import Path
 import struct
 import sys
 
-from ..media import Sample, StreamFormat, VideoFormat
+from ..media import Sample, StreamFormat
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -73,7 +74,9 @@ class Stills:
             self._made.popitem(last=False)
         task = made.sizes.get(size)
         if task is None:
-            task = made.sizes[size] = asyncio.create_task(self._decode(stream.video, sample, size))
+            video = stream.video
+            sets = (*video.vps, *video.sps, *video.pps)
+            task = made.sizes[size] = asyncio.create_task(self.decode(video.codec, sets, sample.parts, size))
             if len(made.sizes) > SIZES_MAX:
                 made.sizes.popitem(last=False)
         # Shielded: one who goes away takes the picture from nobody else.
@@ -88,16 +91,24 @@ class Stills:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._end_worker()
 
-    async def _decode(self, video: VideoFormat, sample: Sample, size: tuple[int, int]) -> bytes:
-        if sample.size > PICTURE_BYTES:
-            raise PictureError(f"the picture has {sample.size} bytes, more than {PICTURE_BYTES}")
-        if (codec := _CODECS.get(video.codec)) is None:
-            raise PictureError(f"{video.codec} cannot be decoded")
-        sets: list[bytes] = []
-        for nal in (*video.vps, *video.sps, *video.pps):
-            sets += (len(nal).to_bytes(4), nal)
-        head = _REQUEST.pack(codec, *size, sum(map(len, sets)), sample.size)
-        request = [head, *sets, *sample.parts]
+    async def rest(self) -> None:
+        """End the worker, which holds memory; the next picture starts another."""
+        async with self._turn:
+            await self._end_worker()
+
+    async def decode(self, codec: str, sets: Sequence[bytes], picture: Sequence[bytes], size: tuple[int, int]) -> bytes:
+        """A key picture as JPEG within `size` (0: as it is), kept nowhere. `sets` are NAL units; `picture`, joined, NAL
+        units with four bytes of length before each. Raises PictureError.
+        """
+        length = sum(map(len, picture))
+        if length > PICTURE_BYTES:
+            raise PictureError(f"the picture has {length} bytes, more than {PICTURE_BYTES}")
+        if (number := _CODECS.get(codec)) is None:
+            raise PictureError(f"{codec} cannot be decoded")
+        units: list[bytes] = []
+        for nal in sets:
+            units += (len(nal).to_bytes(4), nal)
+        request = [_REQUEST.pack(number, *size, sum(map(len, units)), length), *units, *picture]
         async with self._turn:
             try:
                 try:

@@ -1,0 +1,283 @@
+"""One slow lane for everything that is neither recording nor watching live: clips, films, thumbnails, previews, exports.
+
+At most two jobs run at once, each in a thread of the lane's own whose reads and writes come after everybody else's
+where the kernel knows such an order; one of the two never takes a long job, so a picture does not wait for an export.
+Jobs wait in a bounded queue, can be cancelled, and read and write at a bounded rate. A job that nobody asks after is
+cancelled: whoever wanted it is gone (promise I7: apart).
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import Future
+import ctypes
+from enum import StrEnum
+import logging
+import platform
+import secrets
+import sys
+import threading
+import time
+from typing import Any
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Jobs that may wait. More is refused, with a sentence.
+WAITING_MAX = 64
+#: Finished jobs whose result can still be asked for, and how long nobody may ask after one before it is cancelled.
+FINISHED_MAX = 64
+ASKED_S = 60.0
+#: Most bytes a second, read and written together: quick jobs, long jobs.
+QUICK_RATE, LONG_RATE = 400e6, 60e6
+#: A job that was held up may catch up for so long, seconds.
+_BURST_S = 0.25
+#: Between two looks whether a job that waits for its turn was cancelled, seconds.
+_STEP_S = 0.2
+
+#: ioprio_set has no wrapper in any libc. Its number by machine (64 bits); elsewhere the lane does without.
+_IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30} if sys.maxsize > 1 << 32 else {}
+_THIS_THREAD, _IDLE_CLASS = 1, 3 << 13
+
+
+class LaneFullError(Exception):
+    """Too many jobs wait already."""
+
+
+class ExpectedError(Exception):
+    """Base of what work raises where what was asked for cannot be made: no fault of ours, and not logged as one."""
+
+
+class JobCancelledError(Exception):
+    """Raised inside a job's work when nobody wants its result any more."""
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Job[T]:
+    """One piece of work. `wait`, `cancel` and `touch` are the event loop's side; `spend` and `advance` the work's own."""
+
+    def __init__(self, kind: str, owner: str, work: Callable[[Job[T]], T], *, quick: bool, kept: bool) -> None:
+        """`owner` is who asked (a camera's or facility's id). `kept`: goes on though nobody asks after it."""
+        self.id = secrets.token_hex(8)
+        self.kind = kind
+        self.owner = owner
+        self.quick = quick
+        self.kept = kept
+        #: 0 to 1.
+        self.progress = 0.0
+        self.asked = time.monotonic()
+        #: What there is of the result already, where the work tells.
+        self.partial: T | None = None
+        self._work = work
+        self._wanted = threading.Event()
+        self._wanted.set()
+        self._result: Future[T] = Future()
+        self._started = False
+        self._free_at = 0.0
+
+    @property
+    def state(self) -> JobState:
+        """Where it stands now."""
+        if self._result.cancelled() or (self._result.done() and isinstance(self.error, JobCancelledError)):
+            return JobState.CANCELLED
+        if self._result.done():
+            return JobState.FAILED if self.error is not None else JobState.DONE
+        return JobState.RUNNING if self._started else JobState.WAITING
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self._result.done()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What it failed with, None while it runs or if it did not fail."""
+        if not self._result.done() or self._result.cancelled():
+            return None
+        return self._result.exception()
+
+    @property
+    def result(self) -> T:
+        """What it made. Raises what it failed with, and InvalidStateError while it runs."""
+        return self._result.result(timeout=0)
+
+    def touch(self) -> None:
+        """Somebody still wants it."""
+        self.asked = time.monotonic()
+
+    def cancel(self) -> None:
+        """Nobody wants it. One that runs ends at its next `spend`; whoever waits for it goes on at once."""
+        self._wanted.clear()
+        self._settle(lambda: self._result.set_exception(JobCancelledError()))
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is finished, so long at most; returns whether it is."""
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        self._result.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
+        try:
+            async with asyncio.timeout(seconds):
+                await ended.wait()
+        except TimeoutError:
+            return self._result.done()
+        return True
+
+    # The work's side ----------------------------------------------------------------------------------------------
+
+    def advance(self, progress: float) -> None:
+        """So much is done, 0 to 1. Raises JobCancelledError."""
+        self.progress = min(max(progress, self.progress), 1.0)
+        if not self._wanted.is_set():
+            raise JobCancelledError
+
+    def spend(self, size: int) -> None:
+        """About to read or write `size` bytes: waits until the rate allows it. Raises JobCancelledError."""
+        self.advance(self.progress)
+        now = time.monotonic()
+        self._free_at = max(self._free_at, now - _BURST_S) + size / (QUICK_RATE if self.quick else LONG_RATE)
+        while (left := self._free_at - time.monotonic()) > 0:
+            time.sleep(min(left, _STEP_S))
+            self.advance(self.progress)
+
+    def run(self) -> None:
+        """Do it, in the lane's thread."""
+        if not self._wanted.is_set():
+            return
+        self._started = True
+        try:
+            made = self._work(self)
+        except Exception as error:
+            failed = error
+            if not isinstance(error, (JobCancelledError, OSError, ExpectedError)):
+                _LOGGER.exception("%s for %s failed", self.kind, self.owner)
+            self._settle(lambda: self._result.set_exception(failed))
+        else:
+            self.progress = 1.0
+            self._settle(lambda: self._result.set_result(made))
+
+    def _settle(self, settle: Callable[[], None]) -> None:
+        """The first end counts: a job is cancelled by one thread while another finishes it."""
+        with _SETTLING:
+            if not self._result.done():
+                settle()
+
+
+_SETTLING = threading.Lock()
+
+
+class Lane:
+    """Takes jobs from the event loop, runs them in two threads of its own. `close` ends them."""
+
+    def __init__(self) -> None:
+        """No thread is started before the first job."""
+        self._waiting: deque[Job[Any]] = deque()
+        self._jobs: OrderedDict[str, Job[Any]] = OrderedDict()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._threads: list[threading.Thread] = []
+
+    def submit[T](
+        self, kind: str, owner: str, work: Callable[[Job[T]], T], *, quick: bool = False, kept: bool = False
+    ) -> Job[T]:
+        """Queue work, which is called with its job in a thread of the lane. `quick`: done within seconds, may overtake
+        what is not. `kept`: not cancelled when nobody asks after it. Raises LaneFullError.
+        """
+        job: Job[T] = Job(kind, owner, work, quick=quick, kept=kept)
+        self._forget()
+        with self._changed:
+            if self._closed or len(self._waiting) >= WAITING_MAX:
+                raise LaneFullError
+            self._waiting.append(job)
+            self._jobs[job.id] = job
+            self._changed.notify_all()
+        if not self._threads:
+            self._threads = [
+                threading.Thread(target=self._work, args=(only_quick,), name=f"lane {number}", daemon=True)
+                for number, only_quick in enumerate((True, False))
+            ]
+            for thread in self._threads:
+                thread.start()
+        return job
+
+    def job(self, identity: str) -> Job[Any] | None:
+        """A job by its id; whoever asks still wants it."""
+        job = self._jobs.get(identity)
+        if job is not None:
+            job.touch()
+        return job
+
+    def forget(self, job: Job[Any]) -> None:
+        """Its result is with who asked; nobody will ask after it by its id."""
+        self._jobs.pop(job.id, None)
+
+    def jobs(self) -> list[Job[Any]]:
+        """Every job that waits, runs, or ended lately, oldest first."""
+        return list(self._jobs.values())
+
+    async def watch(self) -> None:
+        """Cancel what nobody asks after. Ends only by being cancelled."""
+        while True:
+            await asyncio.sleep(ASKED_S / 12)
+            self.cancel_unwanted(time.monotonic())
+
+    def cancel_unwanted(self, now: float) -> None:
+        """Cancel each job that nobody asked after for ASKED_S before the monotonic time `now`."""
+        for job in self._jobs.values():
+            if not job.finished and not job.kept and now - job.asked > ASKED_S:
+                _LOGGER.info("%s for %s: nobody asks after it any more", job.kind, job.owner)
+                job.cancel()
+
+    async def close(self) -> None:
+        """Cancel everything; wait until the threads have ended, 2 s at most: a disk may not answer."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            self._changed.notify_all()
+        for job in self._jobs.values():
+            job.cancel()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, 1.0)
+
+    def _forget(self) -> None:
+        """Results are kept for the newest jobs only."""
+        finished = [job.id for job in self._jobs.values() if job.finished]
+        for identity in finished[: max(0, len(finished) - FINISHED_MAX)]:
+            del self._jobs[identity]
+
+    # The threads --------------------------------------------------------------------------------------------------
+
+    def _work(self, only_quick: bool) -> None:
+        _come_last()
+        while (job := self._next(only_quick)) is not None:
+            job.run()
+
+    def _next(self, only_quick: bool) -> Job[Any] | None:
+        """The job whose turn it is, quick ones first; None at the end."""
+        with self._changed:
+            while True:
+                if self._closed:
+                    return None
+                wanted = [job for job in self._waiting if not job.finished]
+                self._waiting = deque(wanted)
+                job = next((job for job in wanted if job.quick), None if only_quick else next(iter(wanted), None))
+                if job is not None:
+                    self._waiting.remove(job)
+                    return job
+                self._changed.wait()
+
+
+def _come_last() -> None:
+    """Have this thread's input and output come after all others'. Its share of the processor stays: it holds Python's lock
+    at times, and the event loop would wait for it.
+    """
+    number = _IOPRIO_SET.get(platform.machine())
+    if number is not None:
+        # Where the kernel does not let us (a sandbox), the bounded rate has to do.
+        ctypes.CDLL(None, use_errno=True).syscall(number, _THIS_THREAD, 0, _IDLE_CLASS)

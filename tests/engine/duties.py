@@ -1,0 +1,64 @@
+"""What tests of duties and gaps share: an archive whose writer thread is the test itself, so that days pass at once."""
+
+from collections.abc import Iterator
+import contextlib
+from pathlib import Path
+
+from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.archive.index import Closing, Index
+from tests.engine.archives import NOW_US, HandClock
+from tests.engine.living import mark
+
+SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
+
+
+@contextlib.contextmanager
+def hand_run(root: Path, clock: HandClock) -> Iterator[Archive]:
+    """An archive without a thread; `settle` does what is queued. It ends as by `kill -9`: nothing is told to it."""
+    root.mkdir(exist_ok=True)
+    if not (root / "journal").exists():
+        mark(root)
+    archive = Archive(root, "A1", clock)
+    run(archive)
+    try:
+        yield archive
+    finally:
+        archive._holding.close()
+
+
+def run(archive: Archive) -> None:
+    """What its thread would do now."""
+    archive.submit(None, 0, lambda: None)
+    while not archive._queue.empty():
+        archive.work_once(0)
+
+
+def settle(archive: Archive) -> None:
+    """A second passes for the duties; what is queued is done."""
+    archive.duties.beat()
+    run(archive)
+
+
+def index_of(archive: Archive) -> Index:
+    """The open index."""
+    run(archive)
+    assert archive.index is not None
+    return archive.index
+
+
+def record(archive: Archive, start_us: int, end_us: int, camera: str = "c1") -> int:
+    """A row of footage, as if it had been recorded; no longer than an hour. Returns its id."""
+    index = index_of(archive)
+    index.camera_folder(camera, "f1", f"f/{camera}")
+    number = index.open_segment(camera, "run", "h264", b"init", start_us, f"day/{start_us}.mp4")
+    index.close_segment(number, Closing(start_us, end_us, 1000, 100, b"", b""))
+    return number
+
+
+def known(archive: Archive, camera: str = "c1") -> list[tuple[int, int, str, str]]:
+    """A camera's whole series: start, end (seconds since NOW_US), kind and reason."""
+    found = archive.duties.intervals(index_of(archive), camera, 0, 1 << 62)
+    return [
+        ((one.start_us - NOW_US) // SECOND_US, (one.end_us - NOW_US) // SECOND_US, one.kind, one.reason)
+        for one in found
+    ]
