@@ -297,6 +297,8 @@ def test_footage_of_no_length_goes_too(site: Site) -> None:
 def test_footage_from_the_future_is_as_old_as_its_discovery(site: Site) -> None:
     site.wants({"c": 7})
     year = site.add("c", -365 * DAY_US)
+    held = site.add("c", -366 * DAY_US)
+    site.hold("c", site.now_us + 366 * DAY_US, site.now_us + 366 * DAY_US + 1)
     site.clean()
     assert year.exists()
     site.clean(6 * 86_400)
@@ -310,6 +312,10 @@ def test_footage_from_the_future_is_as_old_as_its_discovery(site: Site) -> None:
     assert site.deletions() == [(year.name, "days")]
     site.clean(7 * 86_400)
     assert not second.exists()
+    assert held.exists()
+    site.release()
+    site.clean()
+    assert not held.exists()
     site.clean()
     assert site.index.query("SELECT value FROM meta WHERE key = 'future'") == [("[]",)]
 

@@ -55,6 +55,9 @@ class Retention(RuleBasedStateMachine):
             start_us = self.site.now_us - LONG_US
             for camera in self.days:
                 size = self.rates[camera] * GB // 40
+                if size > self.site.disk.free:
+                    # Nothing is written to a disk that is full.
+                    continue
                 path = self.site.add(camera, LONG_US, size, long_us=LONG_US, facility=self.facility[camera])
                 self.there[camera, path.name] = camera, start_us, start_us + LONG_US, size
             self.clean()
