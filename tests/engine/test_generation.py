@@ -8,6 +8,7 @@ import pytest
 
 from custom_components.facility_cameras.engine.api import VolumeCause
 from custom_components.facility_cameras.engine.archive.generation import NAME, RENEW_S
+from custom_components.facility_cameras.engine.archive.volume import MARKER
 from tests.engine.archives import NOW_US, HandClock, archive_in, ask, kept, landed, written
 from tests.engine.living import wait_for
 
@@ -79,6 +80,17 @@ def test_moved_archive_and_older_memory_of_ours_are_no_copy(tmp_path: Path, cloc
     record(tmp_path / "larger", tmp_path / "another", clock)
     record(tmp_path / "larger", state, clock)
     assert len(ask(tmp_path / "larger", "SELECT 1 FROM segment")) == 5
+
+
+def test_folder_that_somebody_emptied_is_recorded_into(tmp_path: Path, clock: HandClock) -> None:
+    root, state = tmp_path / "archive", tmp_path / "state"
+    record(root, state, clock)
+    marker = (root / MARKER).read_bytes()
+    shutil.rmtree(root)
+    root.mkdir()
+    (root / MARKER).write_bytes(marker)
+    record(root, state, clock)
+    assert len(ask(root, "SELECT 1 FROM segment")) == 1
 
 
 @pytest.mark.parametrize("content", ["", "{", "5", "[]", '[{"number": "x"}]', '[5, {"number": null}]'])

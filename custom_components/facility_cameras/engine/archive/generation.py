@@ -5,7 +5,8 @@ archives that each have half of the footage. So the archive holds a number and a
 whenever it is opened and every RENEW_S while it is recorded into, and the engine keeps the newest it has written. An
 archive that is behind what the engine knows, or is level with another token, is an older copy: a person must say that
 it is to be used (a backup that was put back). One that is ahead is not: then it is the engine's own configuration that
-was put back, or another hub has recorded into it meanwhile.
+was put back, or another hub has recorded into it meanwhile. Nor is one that holds no number: every copy has one, so
+somebody emptied the folder, and recording goes on.
 """
 
 from dataclasses import dataclass
@@ -43,12 +44,11 @@ class Generation:
     def is_older_copy(self) -> bool:
         """Whether we have recorded later than this copy knows."""
         known = self._known()
-        if not known:
-            return False
         there = _read(self._path, self._files)
-        mark = there[0] if there else Mark()
-        newest = max(one.number for one in known)
-        if mark.number > newest:
+        if not known or not there:
+            return False
+        mark = there[0]
+        if mark.number > max(one.number for one in known):
             return False
         # The one before the newest is ours too: a power cut may have come between the two files.
         return mark not in known
