@@ -186,6 +186,8 @@ def test_list_and_du(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("list", "du"):
         assert main([command, str(root)]) == 0
         assert "f/c0" in capsys.readouterr().out
+    assert main(["list", str(root), "--camera", "none"]) == 2
+    assert "none" in capsys.readouterr().err
 
 
 def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

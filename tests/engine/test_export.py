@@ -354,4 +354,4 @@ def test_from_a_shell_beside_an_engine_that_records(
     assert main([*command, *span, "--camera", "none"]) == 2
     assert main([*command, "--start", "2026-11-25T08:00", "--end", "2026-11-25T07:00"]) == 2
     assert main(["export", str(archive.root), str(folder / "away"), *span]) == 2
-    assert "destination_away" in capsys.readouterr().err
+    assert f"The folder {folder / 'away'} does not answer." in capsys.readouterr().err

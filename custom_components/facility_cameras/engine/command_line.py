@@ -25,6 +25,8 @@ from .export.plan import ExportError
 from .export.shell import export
 
 FOUND, WRONG, HELD, INTERRUPTED = 1, 2, 3, 130
+#: The integration's own words lie beside the engine.
+_WORDS = Path(__file__).parent.parent / "translations" / "en.json"
 #: The progress bar is drawn anew so often, and is so wide.
 _DRAW_S, _WIDTH = 0.25, 30
 
@@ -99,8 +101,7 @@ def _export(root: Path, options: argparse.Namespace) -> int:
         )  # fmt: skip
     except ExportError as error:
         bar.clear()
-        details = "".join(f", {name} {value}" for name, value in error.placeholders.items())
-        sys.stderr.write(f"{error.cause}{details}\n")
+        sys.stderr.write(f"{_sentence(error)}\n")
         return WRONG
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
@@ -112,6 +113,16 @@ def _export(root: Path, options: argparse.Namespace) -> int:
         for one in work.missed:
             _print(f"{one['why']:12} {one['file']}")
     return FOUND if work.missed else 0
+
+
+def _sentence(error: ExportError) -> str:
+    """What went wrong, in the words in which Home Assistant would tell it."""
+    try:
+        told = json.loads(_WORDS.read_bytes())["exceptions"][f"export_{error.cause}"]["message"]
+        return str(told).format(**error.placeholders)
+    except (OSError, ValueError, KeyError):
+        # The engine's folder was copied to somewhere alone.
+        return " ".join([error.cause, *error.placeholders.values()])
 
 
 def _moment(moment: datetime, zone: ZoneInfo) -> int:
@@ -149,6 +160,9 @@ def _rebuild(root: Path, options: argparse.Namespace) -> int:
 def _list(root: Path, options: argparse.Namespace) -> int:
     with copied_index(root) as index:
         if options.camera:
+            if not index.query("SELECT 1 FROM camera WHERE uid = ?", options.camera):
+                sys.stderr.write(f"no camera of this archive has the id {options.camera}\n")
+                return WRONG
             for path, start_us, end_us, size, state, _ in index.files(options.camera):
                 told = {"start": start_us, "end": end_us, "bytes": size, "open": state == 0, "path": path}
                 _tell(options, told, f"{_time(start_us)}  {_time(end_us)}  {size:12}  {path}")

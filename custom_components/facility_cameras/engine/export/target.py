@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 import shutil
 import tarfile
+import time
 from typing import Protocol
 
 from ..archive.files import sync_folder
@@ -133,7 +134,7 @@ class TarTarget:
     def add(self, name: str, size: int, pieces: Iterable[bytes]) -> int:
         """See Target."""
         member = tarfile.TarInfo(f"{self._top}/{name}")
-        member.size, member.mode = size, 0o640
+        member.size, member.mode, member.mtime = size, 0o640, int(time.time())
         head = member.tobuf(tarfile.PAX_FORMAT)
         with writing(self._folder):
             fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
