@@ -18,6 +18,7 @@ import logging
 import os
 from pathlib import Path
 import sqlite3
+import sys
 from typing import Any
 
 from ..clock import Clock, microseconds
@@ -28,9 +29,9 @@ from .index import Index
 from .lot import Deleted, Lot, entries as lot_entries, finish
 from .outlook import FacilityOutlook, Outlook
 from .retention import Future, Intervals, Kept, Reason, Rules, Shelves, merged, overlaps
-from .space import AHEAD_S, Space
+from .space import AHEAD_S, Space, places
 from .stuck import Stuck
-from .volume import keep_free
+from .volume import keep_files, keep_free
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -84,7 +85,8 @@ class Cleaner:
         #: Days to keep by camera, what is wanted by facility.
         self.days: Mapping[str, int] = {}
         self.rules: Mapping[str, Rules] = {}
-        self.space = Space()
+        #: Room on the volume: bytes, and places in its table of files.
+        self.space, self.places = Space(), places()
         #: Newest of what is told; each replaced as a whole.
         self.report = Report()
         self.outlook: Mapping[str, FacilityOutlook] = {}
@@ -250,10 +252,12 @@ class Cleaner:
                 if rows := shelves.oldest(over, LOT, self._late, facility):
                     return Lot(Reason.QUOTA, rows[::-1])
                 over_quota.add(facility)
-        lacking = self.space.lacking(now) or int(self.space.probe(now))
+        lacking, files = (room.lacking(now) or int(room.probe(now)) for room in (self.space, self.places))
         if lacking > 0 and (rows := shelves.oldest(lacking, LOT, self._late)):
             return Lot(Reason.SPACE, rows[::-1])
-        short = lacking > 0 or self.space.short > 0
+        if files > 0 and (rows := shelves.oldest(sys.maxsize, min(files, LOT), self._late)):
+            return Lot(Reason.SPACE, rows[::-1])
+        short = lacking > 0 or files > 0 or self.space.short > 0 or self.places.short > 0
         young = short and not self._stuck.places and not shelves.oldest(1, 1, self._late)
         self._tell(
             over_quota=frozenset(over_quota),
@@ -290,7 +294,8 @@ class Cleaner:
 
     def _run(self, job: Callable[[], list[Deleted]]) -> None:
         """Do what may take long beside the writer thread; the next turn takes over what came of it."""
-        self.space.deleting(self._clock.monotonic())
+        for room in (self.space, self.places):
+            room.deleting(self._clock.monotonic())
         self._running = Running(self._start, job, self._clock.monotonic)
 
     def _until(self) -> Callable[[], bool]:
@@ -304,6 +309,7 @@ class Cleaner:
             if error is None:
                 lot.gone.append(row)
                 self.space.deleted(row.size)
+                self.places.deleted(1)
                 with contextlib.suppress(OSError):
                     # The day's folder, once it is empty. Here, so that no folder goes in which a file is just begun.
                     self._files.rmdir((self.root / row.path).parent)
@@ -333,10 +339,14 @@ class Cleaner:
         if self.space.total:
             footage = sum(index.footage(facility)[0] for facility in {camera.facility for camera in kept})
             room = self.space.free - keep_free(self.space.total)
+            if self.places.total:
+                # In bytes, at the size that files have here.
+                count = index.count()
+                room = min(room, (self.places.free - keep_files(self.places.total)) * footage // max(count, 1))
             self.outlook = self._sums.told(kept, self.rules, self.days, footage, room)
         self._stuck.tried()
         files, size = self._sums.due
-        nothing = self.space.frees_nothing
+        nothing = self.space.frees_nothing or self.places.frees_nothing
         self._failed_s = FAILED_S
         self._tell(
             last_us=self._now_us(),
