@@ -113,6 +113,8 @@ class Cleaner:
         self._stuck = Stuck()
         self._utc_offset = clock.utc() - clock.monotonic()
         self._stepped = clock.monotonic()
+        #: As it was when our clock had last been steady, None if it was not yet.
+        self._steady_offset: float | None = None
 
     # When ---------------------------------------------------------------------------------------------------------
 
@@ -178,7 +180,17 @@ class Cleaner:
         now, offset = self._clock.monotonic(), self._clock.utc() - self._clock.monotonic()
         if abs(offset - self._utc_offset) > STEP_S:
             self._utc_offset, self._stepped = offset, now
-        return now - self._stepped >= STEADY_S
+        if now - self._stepped < STEADY_S:
+            return False
+        self._steady_offset = offset
+        return True
+
+    def _age_us(self) -> int:
+        """By what ages are told. A clock that was just set forward makes no footage older: what is too young to be deleted
+        for room stays so, until it is certain that the new date is no passing error.
+        """
+        offset = self._utc_offset if self._steady_offset is None else min(self._utc_offset, self._steady_offset)
+        return microseconds(self._clock.monotonic() + offset)
 
     def _tell(self, **changes: Any) -> None:
         self.report = replace(self.report, **changes)
@@ -218,7 +230,7 @@ class Cleaner:
             kept = retention.cameras(index, self.days, self.rules)
             if self._stuck.try_again(self._clock.monotonic()):
                 self._days_at = self._clock.monotonic()
-            now_us = self._now_us()
+            now_us = self._age_us()
             kept_out = {
                 camera: merged([*held.get(camera, []), *self._stuck.places.get(camera, [])])
                 for camera in held.keys() | self._stuck.places.keys()
@@ -228,7 +240,8 @@ class Cleaner:
             if (lot := self._choose(index, shelves, busy, steady=steady)) is not None:
                 self._lot = lot
                 entries = lot_entries(self.root, lot, kept_out)
-                self._run(lambda: lot.enter(self.root, now_us, entries, self._files))
+                at_us = self._now_us()
+                self._run(lambda: lot.enter(self.root, at_us, entries, self._files))
                 return True
             # Only now: on a disk that is full these could not be written.
             index.keep_days(self.days)
