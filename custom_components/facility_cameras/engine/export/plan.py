@@ -18,7 +18,7 @@ from ..archive.repair import read_fragments
 from ..archive.schema import EXPORT_HOLD
 from ..archive.segment_file import SegmentFile
 from ..folder_name import folder_name
-from ..lane import ExpectedError
+from ..lane_volumes import ExpectedError
 from .names import stamp, unused
 
 #: Files of one export. A camera has 1,440 a day.
