@@ -343,7 +343,9 @@ class Cleaner:
         """Count and sum until time is up; at the end tell all of it. Returns whether there is more."""
         kept = retention.cameras(index, self.days, self.rules)
         while self._counting:
-            self._sums.count_due(index, self._counting.pop(), held, now_us)
+            if not self._sums.count_due(index, self._counting[-1], held, now_us, self._late):
+                return True
+            self._counting.pop()
             if self._late():
                 return True
         if not self._sums.renew(index, held, now_us, self._late):
