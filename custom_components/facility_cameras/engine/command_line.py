@@ -120,7 +120,7 @@ def _sentence(error: ExportError) -> str:
     try:
         told = json.loads(_WORDS.read_bytes())["exceptions"][f"export_{error.cause}"]["message"]
         return str(told).format(**error.placeholders)
-    except (OSError, ValueError, KeyError):
+    except OSError, ValueError, KeyError:
         # The engine's folder was copied to somewhere alone.
         return " ".join([error.cause, *error.placeholders.values()])
 

@@ -249,21 +249,38 @@ class Duties:
         # Taken before the index is asked: one that is written meanwhile only says the same again.
         with self._lock:
             unwritten = [one for one in self._unwritten if one.camera == camera]
-        rows = index.query(
-            "SELECT start_us, end_us, kind, reason FROM duty WHERE camera = ? AND start_us < ? AND start_us >= "
-            "coalesce((SELECT max(start_us) FROM duty WHERE camera = ? AND start_us <= ?), ?) ORDER BY start_us",
-            camera, end_us, camera, start_us, start_us,
-        )  # fmt: skip
-        found = [Interval(camera, *row) for row in rows]
+        found = _written(index, camera, start_us, end_us)
         for one in unwritten:
             found = [_cut(before, one.start_us) for before in found if before.start_us < one.start_us]
             if one.kind != GONE:
                 found.append(one)
-        clipped = (
-            Interval(camera, max(one.start_us, start_us), min(one.end_us or self._newest, end_us), one.kind, one.reason)
-            for one in found
-        )
-        return [one for one in clipped if one.start_us < one.end_us]
+        return _clipped(found, start_us, end_us, self._newest)
+
+
+class WrittenDuties:
+    """What the index alone tells, for whoever reads an archive without its engine, or beside it."""
+
+    def intervals(self, index: Index, camera: str, start_us: int, end_us: int) -> list[Interval]:
+        """As of `Duties`; what lasts ends with the newest heartbeat. Raises sqlite3.Error."""
+        return _clipped(_written(index, camera, start_us, end_us), start_us, end_us, _alive(index))
+
+
+def _written(index: Index, camera: str, start_us: int, end_us: int) -> list[Interval]:
+    rows = index.query(
+        "SELECT start_us, end_us, kind, reason FROM duty WHERE camera = ? AND start_us < ? AND start_us >= "
+        "coalesce((SELECT max(start_us) FROM duty WHERE camera = ? AND start_us <= ?), ?) ORDER BY start_us",
+        camera, end_us, camera, start_us, start_us,
+    )  # fmt: skip
+    return [Interval(camera, *row) for row in rows]
+
+
+def _clipped(intervals: Iterable[Interval], start_us: int, end_us: int, now_us: int) -> list[Interval]:
+    """What of them lies in [start_us, end_us); what lasts ends at `now_us`."""
+    clipped = (
+        Interval(one.camera, max(one.start_us, start_us), min(one.end_us or now_us, end_us), one.kind, one.reason)
+        for one in intervals
+    )
+    return [one for one in clipped if one.start_us < one.end_us]
 
 
 def recall(index: Index, root: Path, after_us: int = 0) -> None:
