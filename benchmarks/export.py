@@ -1,8 +1,10 @@
-"""Whether recording loses a frame while footage is handed over: ten exports at a time, films and thumbnails beside them.
+"""Whether recording loses a frame while footage is handed over: ten exports at a time, films, thumbnails and a rebuild
+beside them.
 
-Cameras of 1080p25, 4 Mbit/s, H.264 are recorded. From the moment on in which there is some footage, ten exports of
-everything recorded so far are always under way, with films and thumbnails of all cameras one after the other, until the
-time is up. Then every picture of every file is counted by its time; what is missing between two sessions counts too.
+Cameras of 1080p25, 4 Mbit/s, H.264 are recorded into an archive that is full of older files and has lost its index: the
+engine makes it again from them meanwhile. From the moment on in which there is some footage, ten exports of everything
+recorded so far are always under way, with films and thumbnails of all cameras one after the other, until the time is
+up. Then every picture of every file is counted by its time; what is missing between two sessions counts too.
 """
 
 import argparse
@@ -20,7 +22,10 @@ from typing import Any
 
 import av
 
+from custom_components.facility_cameras.engine.archive.opening import INDEX
+
 from .engine_process import EngineProcess, Simulator
+from .made_archive import made_archive
 
 EXPORTS = 10
 FPS = 25
@@ -43,12 +48,23 @@ class Done:
     missed: int = 0
 
 
+def rebuilt(archive: Path) -> int:
+    """Older files that are in the index again, read as a whole."""
+    with contextlib.closing(sqlite3.connect(archive / INDEX)) as index:
+        ((count,),) = index.execute(
+            "SELECT count(*) FROM segment JOIN camera ON camera.id = segment.camera "
+            "WHERE camera.uid LIKE 'made-%' AND sha256 IS NOT NULL"
+        )
+    return int(count)
+
+
 def lost_frames(archive: Path) -> tuple[int, int]:
     """Pictures that are missing, and those that were counted."""
-    with contextlib.closing(sqlite3.connect(archive / "index.sqlite3")) as index:
+    with contextlib.closing(sqlite3.connect(archive / INDEX)) as index:
         rows = index.execute(
             "SELECT camera.uid, run.uid, start_us, end_us, camera.folder || '/' || path FROM segment "
-            "JOIN camera ON camera.id = segment.camera JOIN run ON run.id = segment.run ORDER BY camera.uid, start_us"
+            "JOIN camera ON camera.id = segment.camera JOIN run ON run.id = segment.run "
+            "WHERE camera.uid NOT LIKE 'made-%' ORDER BY camera.uid, start_us"
         ).fetchall()
     lost = counted = 0
     for _, segments in itertools.groupby(rows, key=lambda row: row[0]):
@@ -166,11 +182,14 @@ def main() -> None:
     options = parser.parse_args()
     count = options.cameras or (16 if options.quick else 64)
     seconds = options.seconds or (30.0 if options.quick else 120.0)
+    older = 10_000 if options.quick else 50_000
     arguments = ("--cameras", str(count), "--no-sub", "--scenes", "2")
     with Simulator(*arguments) as simulator, tempfile.TemporaryDirectory(prefix="bench-export-") as temporary:
         folder = Path(temporary)
         exports = folder / "exports"
         exports.mkdir()
+        made_archive(folder / "archive", older)
+        (folder / "archive" / INDEX).unlink()
         engine = EngineProcess(folder)
         try:
             engine.record(simulator.cameras)
@@ -187,11 +206,13 @@ def main() -> None:
         finally:
             engine.close()
         lost, counted = lost_frames(engine.archive)
+        again = rebuilt(engine.archive)
     done = others.done
     reconnects = sum(max(0, state["reconnects"]) for state in states)
     print(f"\n{count} cameras, 1080p25, 4 Mbit/s, H.264; ten exports at a time for {seconds:.0f} s")
     print(f"exported: {done.exports} whole, {done.files} files, {done.bytes / 1e9:.2f} GB, {done.missed} files missed")
     print(f"beside them: {done.films} films, {done.thumbnails} thumbnails; sessions anew: {reconnects}")
+    print(f"index made again meanwhile: {again} of {older} older files")
     print(f"frames lost: {lost} of {counted}\n")
     print(
         json.dumps(
@@ -203,6 +224,7 @@ def main() -> None:
                 "export_films": done.films,
                 "export_thumbnails": done.thumbnails,
                 "export_reconnects": reconnects,
+                "export_rebuilt_segments": again,
                 "export_lost_frames": lost if counted else None,
             }
         )

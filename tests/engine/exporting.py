@@ -85,7 +85,7 @@ def request(folder: Path, **changes: Any) -> ExportRequest:
     return asked
 
 
-def work_of(asked: ExportRequest, name: str = "export_1") -> Work:
+def work_of(asked: ExportRequest, name: str = "export_1", now_us: int = NOW_US + 7200 * SECOND) -> Work:
     """An export that has not begun, or (of the same name) is gone on with."""
     return Work(
         "e1",
@@ -93,7 +93,7 @@ def work_of(asked: ExportRequest, name: str = "export_1") -> Work:
         asked,
         name,
         build="b1",
-        now_us=lambda: NOW_US + 7200 * SECOND,
+        now_us=lambda: now_us,
         clock_offsets=lambda: {camera["id"]: -1.5 for camera in asked["cameras"]},
     )
 

@@ -8,9 +8,9 @@ import pytest
 from custom_components.facility_cameras.engine import gaps as gaps_module
 from custom_components.facility_cameras.engine.api import Duty
 from custom_components.facility_cameras.engine.archive.archive import Archive
-from custom_components.facility_cameras.engine.gaps import TRAIL_US, gaps, length, merged, without
+from custom_components.facility_cameras.engine.gaps import gaps, length, merged, without
 from tests.engine.archives import NOW_US, HandClock, begin, put
-from tests.engine.duties import SECOND_US, hand_run, index_of, record, run, settle
+from tests.engine.duties import SECOND_US, hand_run, index_of, live, record, run, settle
 
 type Found = list[tuple[int, int, str, str]]
 
@@ -23,25 +23,6 @@ def told(archive: Archive, start: int = 0, end: int = 1 << 40) -> tuple[Found, f
         for gap in found["gaps"]
     ]
     return listed, found["wanted_s"], found["footage_s"]
-
-
-def live(archive: Archive, clock: HandClock, *parts: tuple[Duty, str, int, tuple[int, int] | None]) -> None:
-    """Each part: a duty, its reason, how long it lasts, and what of it is recorded (from, to, in seconds)."""
-    for kind, reason, seconds, footage in parts:
-        began = round(clock.utc() * 1e6)
-        archive.duties.tell("c1", kind, reason)
-        settle(archive)
-        clock.now += seconds
-        # What ends trouble is told only once it lasts; here it always does.
-        archive.duties.tell("c1", kind, reason)
-        settle(archive)
-        if footage is not None:
-            for at in range(footage[0], footage[1], 1800):
-                end = min(at + 1800, footage[1])
-                record(archive, began + at * SECOND_US, began + end * SECOND_US)
-    clock.now += TRAIL_US / 1e6
-    archive.duties.tell("c1", Duty.OFF)
-    settle(archive)
 
 
 @pytest.fixture

@@ -80,12 +80,10 @@ def test_one_hung_archive_leaves_the_other_without_a_lost_frame(
     monkeypatch.setattr(backlog, "QUEUE_BYTES", 20 * SIZE)
     memory = Memory(20 * SIZE)
     roots = tmp_path / "hung", tmp_path / "well"
-    told: list[tuple[str, int, int, VolumeCause]] = []
     with (
         archive_in(roots[0], clock, memory=memory, files=hanging.files) as hung,
         archive_in(roots[1], clock, memory=memory) as well,
     ):
-        hung.on_dropped = lambda *gap: told.append(gap)
         wait_for(lambda: hung.volume.writable and well.volume.writable)
         first, second = written(hung), begin(well, "c2")
         hanging.hang = True
@@ -111,14 +109,11 @@ def test_one_hung_archive_leaves_the_other_without_a_lost_frame(
         wait_for(lambda: hung.accepts("c1"), 5)
         first.close(NOW_US, NOW_US + 400_000_000)
         second.close(NOW_US, NOW_US + 200_000_000)
-        # It is taken again: the gap is told, from where memory was full to here.
-        begin(hung, start_us=NOW_US + 500_000_000)
     kept = first.duration_us
     # What was in the kernel, the archive's own queue, and all of the memory; none of it twice.
     assert kept == (1 + 1 + 19 + 20) * 2_000_000
     assert total(roots[0]) == (kept, kept // 40_000, 1)
     assert total(roots[1]) == (200_000_000, 5000, 1)
-    assert told == [("c1", NOW_US + kept, NOW_US + 500_000_000, VolumeCause.SLOW)]
 
 
 def test_lost_archive_leaves_the_other_without_a_lost_frame(tmp_path: Path, clock: HandClock) -> None:
@@ -141,11 +136,9 @@ def test_lost_archive_leaves_the_other_without_a_lost_frame(tmp_path: Path, cloc
 
 def test_both_lost_share_the_memory_and_what_came_first_is_kept(tmp_path: Path, clock: HandClock) -> None:
     memory = Memory(10 * SIZE)
-    told: list[tuple[str, int, int, VolumeCause]] = []
     archives = []
     for name in ("one", "two"):
         archive = Archive(tmp_path / name, "A1", clock, memory=memory)
-        archive.on_dropped = lambda *gap: told.append(gap)
         archive.work_once(0)
         archives.append(archive)
     recordings = [begin(archive, f"c{number}") for number, archive in enumerate(archives)]
@@ -158,8 +151,7 @@ def test_both_lost_share_the_memory_and_what_came_first_is_kept(tmp_path: Path, 
     for archive in archives:
         archive.end()
         archive.work()
-    # The engine ends: what is kept is lost, from its beginning on.
-    assert sorted(told) == [(camera, NOW_US, NOW_US + 40_000_000, VolumeCause.FOLDER_GONE) for camera in ("c0", "c1")]
+    # The engine ends: what is kept is lost.
     assert memory.take(10 * SIZE)
 
 

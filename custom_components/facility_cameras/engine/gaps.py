@@ -2,10 +2,10 @@
 
 Promise I5 (truth): only what archive/duty.py says was to be recorded can be missing; what is on disk is what the index
 and the open files say; and what retention deleted, or somebody else, is told as that. Nothing is told of the last
-TRAIL_US: footage of it may be on its way to the disk.
+TRAIL_US: footage of it may be on its way to the disk. An export explains what it has no file for in the same words.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .api import Cause, Duty
@@ -28,11 +28,16 @@ DAY_US = 86_400_000_000
 MOST_US = 100 * DAY_US
 _BY_RETENTION = frozenset({"days", "space", "quota"})
 
+#: Time without footage that is no gap: it was not to be recorded, or never was.
+NOT_WANTED = frozenset({Duty.OFF, Duty.IDLE, Duty.CLOCK})
+#: Nothing is known of what was to be recorded: before the camera was added, or to come.
+NOT_RECORDED = "not_recorded"
 _VAGUE = frozenset({GapReason.STARTING, GapReason.INTERRUPTED})
+_NO_TROUBLE = frozenset({GapReason.INTERRUPTED, *NOT_WANTED})
 
 type Spans = list[tuple[int, int]]
-#: Start, end, reason (GapReason), cause.
-type _Piece = tuple[int, int, str, str]
+#: Start, end, reason (GapReason, or one of the above), cause.
+type Piece = tuple[int, int, str, str]
 
 
 @dataclass(slots=True)
@@ -74,15 +79,35 @@ def find(archive: Archive, index: Index, camera: str, start_us: int, end_us: int
     footage, unsure = _footage(archive, index, camera, start_us, end_us)
     holes = without(wanted, footage)
     large = [hole for hole in holes if hole[1] - hole[0] >= SLIVER_US]
-    deleted = _deleted(index, camera, start_us, end_us) if large else []
-    pieces: list[_Piece] = []
-    for hole in large:
-        taken = [piece for piece in deleted if piece[0] < hole[1] and piece[1] > hole[0]]
-        parts = [(max(start, hole[0]), min(end, hole[1]), why, cause) for start, end, why, cause in taken]
-        for rest in without([hole], merged((start, end) for start, end, *_ in taken)):
-            parts += _explained(rest, duties)
+    gone = deleted(index, camera, start_us, end_us) if large else []
+    return Found(wanted, holes, explained(large, [gone], duties), unsure)
+
+
+def explained(holes: Spans, layers: Sequence[Sequence[Piece]], duties: list[Interval]) -> list[Gap]:
+    """Holes in pieces, each with its reason: what a layer says of it, the first one before those after it, or else what
+    the camera's recording was about. Pieces shorter than SLIVER_US are not told.
+    """
+    pieces: list[Piece] = []
+    for hole in holes:
+        if hole[1] - hole[0] < SLIVER_US:
+            continue
+        rest, parts = [hole], list[Piece]()
+        for layer in layers:
+            taken = [_cut(piece, one) for one in rest for piece in layer if piece[0] < one[1] and piece[1] > one[0]]
+            rest = without(rest, merged(sorted((start, end) for start, end, *_ in taken)))
+            parts += taken
+        for one in rest:
+            about = _about(one, duties)
+            parts += about
+            unknown = without([one], merged((start, end) for start, end, *_ in about))
+            parts += [(start, end, NOT_RECORDED, "") for start, end in unknown]
         pieces += _without_slivers(list(_joined(sorted(parts))))
-    return Found(wanted, holes, [_gap(piece) for piece in _joined(pieces)], unsure)
+    return [_gap(piece) for piece in _joined(pieces)]
+
+
+def _cut(piece: Piece, span: tuple[int, int]) -> Piece:
+    start, end, why, cause = piece
+    return max(start, span[0]), min(end, span[1]), why, cause
 
 
 def _footage(archive: Archive, index: Index, camera: str, start_us: int, end_us: int) -> tuple[Spans, bool]:
@@ -109,13 +134,13 @@ def _footage(archive: Archive, index: Index, camera: str, start_us: int, end_us:
     return merged(spans), unsure
 
 
-def _deleted(index: Index, camera: str, start_us: int, end_us: int) -> list[_Piece]:
-    """What was deleted, without overlap, joined where one reason goes on."""
+def deleted(index: Index, camera: str, start_us: int, end_us: int) -> list[Piece]:
+    """What was deleted, without overlap, joined where one reason goes on. Raises sqlite3.Error."""
     rows = index.query(
         "SELECT start_us, end_us, reason FROM deletion WHERE camera = ? AND start_us < ? AND end_us > ? ORDER BY start_us",
         camera, end_us, start_us,
     )  # fmt: skip
-    pieces: list[_Piece] = []
+    pieces: list[Piece] = []
     at = start_us
     for begin, end, reason in rows:
         if end > max(begin, at) and reason != deletions.EMPTY:
@@ -130,10 +155,10 @@ def _why_deleted(reason: str) -> tuple[str, str]:
     return GapReason.DELETED, reason if reason in _BY_RETENTION else ""
 
 
-def _explained(hole: tuple[int, int], duties: list[Interval]) -> list[_Piece]:
+def _about(hole: tuple[int, int], duties: list[Interval]) -> list[Piece]:
     """A hole in pieces, each with what the camera's recording was about."""
     pieces = [
-        (max(one.start_us, hole[0]), min(one.end_us, hole[1]), *_why(one))
+        _cut((one.start_us, one.end_us, *_why(one)), hole)
         for one in duties
         if one.start_us < hole[1] and one.end_us > hole[0]
     ]
@@ -142,7 +167,7 @@ def _explained(hole: tuple[int, int], duties: list[Interval]) -> list[_Piece]:
         if reason != GapReason.INTERRUPTED or end - start > NOTICED_US:
             continue
         beside = (*pieces[place + 1 : place + 2], *pieces[max(place - 1, 0) : place])
-        trouble = [one[2:] for one in beside if one[2] != GapReason.INTERRUPTED]
+        trouble = [one[2:] for one in beside if one[2] not in _NO_TROUBLE]
         if trouble:
             pieces[place] = (start, end, *trouble[0])
         elif start in begins:
@@ -156,11 +181,13 @@ def _why(duty: Interval) -> tuple[str, str]:
             return GapReason.STARTING, ""
         case Duty.OFFLINE | Duty.VOLUME | Duty.OVERLOAD | Duty.DOWN:
             return GapReason(duty.kind), duty.reason
+        case Duty.OFF | Duty.IDLE | Duty.CLOCK:
+            return duty.kind, ""
         case _:
             return GapReason.INTERRUPTED, ""
 
 
-def _without_slivers(parts: list[_Piece]) -> list[_Piece]:
+def _without_slivers(parts: list[Piece]) -> list[Piece]:
     """A hole's parts; one that is shorter than a gap can be goes to the longer of those beside it."""
     while len(parts) > 1:
         small = [place for place, (start, end, *_) in enumerate(parts) if end - start < SLIVER_US]
@@ -175,9 +202,9 @@ def _without_slivers(parts: list[_Piece]) -> list[_Piece]:
     return parts
 
 
-def _joined(pieces: Iterable[_Piece]) -> Iterable[_Piece]:
+def _joined(pieces: Iterable[Piece]) -> Iterable[Piece]:
     """Pieces that touch and have one reason are one; of their causes the one that lasted longest is told."""
-    runs: list[list[_Piece]] = []
+    runs: list[list[Piece]] = []
     for piece in pieces:
         if runs and runs[-1][-1][1] == piece[0] and runs[-1][-1][2] == piece[2]:
             runs[-1].append(piece)
@@ -190,7 +217,7 @@ def _joined(pieces: Iterable[_Piece]) -> Iterable[_Piece]:
         yield run[0][0], run[-1][1], run[0][2], max(lasted, key=lambda cause: lasted[cause])
 
 
-def _gap(piece: _Piece) -> Gap:
+def _gap(piece: Piece) -> Gap:
     start, end, reason, cause = piece
     return {"start": start, "end": end, "reason": reason, "cause": cause}
 

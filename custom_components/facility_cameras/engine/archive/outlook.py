@@ -104,15 +104,16 @@ class Outlook:
         files, size, after = self._counted.pop(camera.uid, (0, 0, (0, 0)))
         until_us = 0 if camera.days is None else now_us - max(camera.days * DAY_US, HOUR_US) - HOUR_US
         for start_us, end_us in between(held.get(camera.uid, []), until_us):
-            rows = [after]
-            while rows and after[0] < end_us:
+            more = True
+            while more and after[0] < end_us:
                 rows = index.query(
                     "SELECT start_us, id, bytes FROM segment WHERE state > 0 AND "
                     "camera = (SELECT id FROM camera WHERE uid = ?) AND start_us >= ? AND (start_us, id) > (?, ?) "
                     "AND start_us < ? AND end_us <= ? ORDER BY start_us, id LIMIT ?",
                     camera.uid, max(start_us, after[0]), *after, end_us, end_us, COUNTED,
                 )  # fmt: skip
-                if rows:
+                more = bool(rows)
+                if more:
                     files, size, after = files + len(rows), size + sum(row[2] for row in rows), rows[-1][:2]
                     if late():
                         self._counted[camera.uid] = files, size, after

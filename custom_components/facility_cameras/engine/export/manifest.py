@@ -8,24 +8,38 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from ..api_footage import ExportCamera, ExportRequest, Missed
+from ..api_footage import ExportCamera, ExportRequest, Gap, Missed
 from ..archive.index import CLOSED, CLOSED_AFTER_CRASH, OPEN
+from ..gaps import NOT_WANTED, Piece
 from .copied import Copied
 from .papers import iso
-from .plan import Entry, Gap, Recorded, deletions, gaps, holds
+from .plan import Entry, Recorded, deletions, gaps, holds
 
 FORMAT = "facility-cameras-export"
 VERSION = 1
 _CLOSED = {OPEN: "still being recorded", CLOSED: "by the engine", CLOSED_AFTER_CRASH: "after a crash"}
 
 
-def every_gap(archive: Recorded, request: ExportRequest, done: Sequence[tuple[Entry, Copied]]) -> dict[str, list[Gap]]:
+def every_gap(
+    archive: Recorded, request: ExportRequest, done: Sequence[tuple[Entry, Copied]], planned_us: int
+) -> dict[str, list[Gap]]:
     """What of the asked time is in no exported file, by camera. Raises ExportError."""
-    spans: dict[str, list[tuple[int, int]]] = {camera["id"]: [] for camera in request["cameras"]}
+    exported: dict[str, list[tuple[int, int]]] = {camera["id"]: [] for camera in request["cameras"]}
+    not_there: dict[str, list[Piece]] = {camera: [] for camera in exported}
     for entry, copied in done:
         if copied.sha256:
-            spans[entry.camera].append((entry.start_us, entry.end_us))
-    return {camera: gaps(archive, camera, known, request["start"], request["end"]) for camera, known in spans.items()}
+            exported[entry.camera].append((entry.start_us, entry.end_us))
+        else:
+            not_there[entry.camera].append((entry.start_us, entry.end_us, "missed", copied.why))
+    return {
+        camera: gaps(archive, camera, spans, not_there[camera], request["start"], request["end"], planned_us)
+        for camera, spans in exported.items()
+    }
+
+
+def is_gap(gap: Gap) -> bool:
+    """Whether it was to be recorded, or nobody knows."""
+    return gap["reason"] not in NOT_WANTED
 
 
 def missed(done: Iterable[tuple[Entry, Copied]]) -> list[Missed]:
@@ -58,6 +72,11 @@ def pieces(
     """The manifest, piece by piece. Raises ExportError."""
     zone = ZoneInfo(request["zone"])
     told = missed(done)
+    without_footage = [
+        ({"camera": camera, **gap, "start": iso(gap["start"], zone), "end": iso(gap["end"], zone)}, gap)
+        for camera, several in found.items()
+        for gap in several
+    ]
     yield _head(
         {
             "format": FORMAT,
@@ -75,17 +94,8 @@ def pieces(
             "asked": {"start": iso(request["start"], zone), "end": iso(request["end"], zone)},
             "everything_exported": not told,
             "cameras": [_camera(camera, done, clock_offsets.get(camera["id"])) for camera in request["cameras"]],
-            "gaps": [
-                {
-                    "camera": camera,
-                    "start": iso(gap.start_us, zone),
-                    "end": iso(gap.end_us, zone),
-                    "reason": gap.reason,
-                    "cause": gap.cause,
-                }
-                for camera, several in found.items()
-                for gap in several
-            ],
+            "gaps": [one for one, gap in without_footage if is_gap(gap)],
+            "not_to_be_recorded": [one for one, gap in without_footage if not is_gap(gap)],
             "missed": [{**one, "start": iso(one["start"], zone), "end": iso(one["end"], zone)} for one in told],
             "deletions": [
                 {

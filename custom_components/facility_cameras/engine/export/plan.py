@@ -12,19 +12,20 @@ import sqlite3
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from ..api_footage import Gap
+from ..archive.duty import Duties, WrittenDuties
 from ..archive.fragments import unpack_fragments
 from ..archive.index import OPEN, Index, Row
 from ..archive.repair import read_fragments
 from ..archive.schema import EXPORT_HOLD
 from ..archive.segment_file import SegmentFile
 from ..folder_name import folder_name
+from ..gaps import TRAIL_US, Piece, deleted, explained, merged, without
 from ..lane_volumes import ExpectedError
 from .names import stamp, unused
 
 #: Files of one export. A camera has 1,440 a day.
 MOST_FILES = 100_000
-#: Holes no longer than this are no gaps.
-SLIVER_US = 1_000_000
 _DAY_US = 86_400_000_000
 
 
@@ -46,6 +47,10 @@ class Recorded(Protocol):
     @property
     def open_files(self) -> Mapping[int, SegmentFile]:
         """Files that are being written by this process."""
+
+    @property
+    def duties(self) -> Duties | WrittenDuties:
+        """What was to be recorded."""
 
 
 class ExportError(ExpectedError):
@@ -76,17 +81,6 @@ class Entry:
     pictures: int
     state: int
     media_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """No footage in [start_us, end_us)."""
-
-    camera: str
-    start_us: int
-    end_us: int
-    reason: str
-    cause: str = ""
 
 
 def index_of(archive: Recorded) -> Index:
@@ -173,22 +167,26 @@ def _rows(
                 yield row, size, row.start_us + media_us, media_us, (pictures, "")
 
 
-def gaps(archive: Recorded, camera: str, spans: Sequence[tuple[int, int]], start_us: int, end_us: int) -> list[Gap]:
-    """What of [start_us, end_us) is in none of `spans` (in order), each piece with its reason. Raises ExportError."""
-    gone = deletions(archive, camera, start_us, end_us)
-    found: list[Gap] = []
-    at = start_us
-    for begin, end in (*spans, (end_us, end_us)):
-        for place, over, _, reason, _ in gone:
-            if min(over, begin) - max(place, at) > SLIVER_US:
-                if max(place, at) - at > SLIVER_US:
-                    found.append(Gap(camera, at, max(place, at), "not_recorded"))
-                found.append(Gap(camera, max(place, at), min(over, begin), "deleted", reason))
-                at = min(over, begin)
-        if begin - at > SLIVER_US:
-            found.append(Gap(camera, at, begin, "not_recorded"))
-        at = max(at, end)
-    return found
+def gaps(
+    archive: Recorded,
+    camera: str,
+    exported: Sequence[tuple[int, int]],
+    missed: Sequence[Piece],
+    start_us: int,
+    end_us: int,
+    planned_us: int,
+) -> list[Gap]:
+    """What of [start_us, end_us) is not `exported` (in order), each piece with its reason, as a camera's gaps are told;
+    of what is `missed` we know why. What came after it was planned is not of this export. Raises ExportError.
+    """
+    index = index_of(archive)
+    holes = without([(start_us, end_us)], merged(exported))
+    try:
+        gone = deleted(index, camera, start_us, end_us)
+        duties = archive.duties.intervals(index, camera, start_us, min(end_us, planned_us - TRAIL_US))
+        return explained(holes, [gone, missed], duties)
+    except sqlite3.Error as error:
+        raise ExportError("archive_away") from error
 
 
 def deletions(archive: Recorded, camera: str, start_us: int, end_us: int) -> list[tuple[int, int, int, str, int]]:

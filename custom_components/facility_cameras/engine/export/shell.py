@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from ..api_footage import ExportRequest
 from ..archive.copied_index import copied_index
+from ..archive.duty import WrittenDuties
 from ..archive.index import Index
 from ..archive.segment_file import SegmentFile
 from ..archive.volume import MARKER
@@ -34,6 +35,7 @@ class _Copy:
     archive_id: str
     index: Index | None
     open_files: Mapping[int, SegmentFile] = field(default_factory=dict)
+    duties: WrittenDuties = field(default_factory=WrittenDuties)
 
 
 def export(

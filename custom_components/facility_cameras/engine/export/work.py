@@ -23,12 +23,12 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from ..api import VolumeState
-from ..api_footage import ExportRequest, Missed
+from ..api_footage import ExportRequest, Gap, Missed
 from ..archive.files import sync_folder
 from ..archive.volume import keep_free, look
 from ..lane import Job
 from .copied import Copied
-from .manifest import every_gap, missed, pieces
+from .manifest import every_gap, is_gap, missed, pieces
 from .papers import MANIFEST, README, SUMS, readme, subtitles
 from .plan import Entry, ExportError, Recorded, entries, protect, source_of
 from .target import FolderTarget, Target, TarTarget, remove, writing
@@ -281,12 +281,12 @@ class Work:
     def _count(self, archive: Recorded) -> None:
         """The figures of an export that is finished."""
         done = list(zip(self._plan or (), self._done, strict=False))
-        self.gaps = sum(map(len, every_gap(archive, self._request, done).values()))
+        self.gaps = _gaps(every_gap(archive, self._request, done, self._began_us))
 
     def _write_papers(self, archive: Recorded, done: Sequence[tuple[Entry, Copied]]) -> None:
         request = self._request
-        found = every_gap(archive, request, done)
-        self.gaps = sum(map(len, found.values()))
+        found = every_gap(archive, request, done, self._began_us)
+        self.gaps = _gaps(found)
         sums = [(one.sha256, entry.name) for entry, one in done if one.sha256]
         sums += [(one.subtitles_sha256, one.subtitles) for _, one in done if one.sha256]
         content = list(
@@ -305,6 +305,10 @@ class Work:
         # Sums last: what has them is whole.
         lines = [f"{sha256}  {name}\n".encode() for sha256, name in sums]
         self._target.add(SUMS, sum(map(len, lines)), lines)
+
+
+def _gaps(found: Mapping[str, Sequence[Gap]]) -> int:
+    return sum(is_gap(gap) for several in found.values() for gap in several)
 
 
 def _device(folder: Path) -> int | None:
