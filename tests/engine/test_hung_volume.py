@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from custom_components.facility_cameras.engine.api import VolumeCause, VolumeState
-from custom_components.facility_cameras.engine.archive import archive as archive_module, backlog
+from custom_components.facility_cameras.engine.archive import archive as archive_module, backlog, journal
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.backlog import Memory
 from custom_components.facility_cameras.engine.archive.files import Files
@@ -199,6 +199,41 @@ def test_camera_whose_folder_cannot_be_written_holds_up_no_other(tmp_path: Path,
     archive.end()
     archive.work()
     assert total(root) == (80_000_000, 2000, 1)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES, errno.EIO])
+def test_new_camera_waits_in_memory_while_its_entry_cannot_be_written(
+    tmp_path: Path, clock: HandClock, number: int
+) -> None:
+    root = tmp_path / "archive"
+
+    class NoJournal(Files):
+        bad = True
+
+        def open(self, path: Path, flags: int) -> int:
+            if self.bad and path.parent.name == journal.FOLDER:
+                raise OSError(number, "refused")
+            return super().open(path, flags)
+
+    files = NoJournal()
+    archive = opened(root, clock, files)
+    new = begin(archive, "new")
+    for _ in range(20):
+        put(new)
+        turns(archive, clock)
+        assert not new.failed
+    assert archive.kept_bytes == 20 * SIZE
+    # Without its entry nothing of it is on the disk: who loses the index would not know whose it is (promise I1).
+    assert not (root / "facility").exists()
+    files.bad = False
+    turns(archive, clock)
+    assert new.duration_us == 40_000_000
+    new.close(NOW_US, NOW_US + 40_000_000)
+    archive.end()
+    archive.work()
+    assert total(root) == (40_000_000, 1000, 1)
+    told = [entry for entry in journal.read(root) if entry["what"] == "camera"]
+    assert [(entry["camera"], entry["folder"]) for entry in told] == [("new", "facility/new")]
 
 
 @pytest.mark.parametrize(

@@ -358,6 +358,7 @@ class Archive:
             raise AwayError
         place = Place(self.root, holding.index, holding.folders, self.clock, self._files)
         file = place.make(recording.origin, start_us, self._left_open)
+        self.cleaner.places.written(1, self.clock.monotonic())
         self.open_files[file.number] = file
         self._recordings.add(recording)
         return file
@@ -399,8 +400,10 @@ class Archive:
         if holding.look():
             self._on_trusted()
         self._looked = True
-        if holding.volume.total:
-            self.cleaner.space.looked(holding.volume.total, holding.volume.free, self.clock.monotonic())
+        volume, now = holding.volume, self.clock.monotonic()
+        if volume.total:
+            self.cleaner.space.looked(volume.total, volume.free, now)
+            self.cleaner.places.looked(volume.files, volume.free_files, now)
         if not holding.writable or holding.index is None:
             return
         if not before:
