@@ -6,6 +6,7 @@ from pathlib import Path
 
 from custom_components.facility_cameras.engine.api import Duty
 from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.archive.backlog import Memory
 from custom_components.facility_cameras.engine.archive.index import Closing, Index
 from custom_components.facility_cameras.engine.gaps import TRAIL_US
 from tests.engine.archives import NOW_US, HandClock
@@ -15,12 +16,14 @@ SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 
 
 @contextlib.contextmanager
-def hand_run(root: Path, clock: HandClock, remembered: Path | None = None) -> Iterator[Archive]:
+def hand_run(
+    root: Path, clock: HandClock, remembered: Path | None = None, memory: Memory | None = None
+) -> Iterator[Archive]:
     """An archive without a thread; `settle` does what is queued. It ends as by `kill -9`: nothing is told to it."""
     root.mkdir(exist_ok=True)
     if not (root / "journal").exists():
         mark(root)
-    archive = Archive(root, "A1", clock, remembered=remembered)
+    archive = Archive(root, "A1", clock, remembered=remembered, memory=memory)
     run(archive)
     try:
         yield archive

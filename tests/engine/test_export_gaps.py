@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+import json
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from custom_components.facility_cameras import engine
 from custom_components.facility_cameras.engine.api import Duty
+from custom_components.facility_cameras.engine.api_footage import Gap, GapReason
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.command_line import main
-from custom_components.facility_cameras.engine.gaps import gaps
+from custom_components.facility_cameras.engine.export import gap_words
+from custom_components.facility_cameras.engine.gaps import NOT_WANTED, gaps
 from tests.engine.archives import NOW_US, HandClock
 from tests.engine.duties import SECOND_US, hand_run, index_of, live, record, run, settle
 from tests.engine.exporting import Counted, manifest, request, work_of
@@ -108,6 +113,19 @@ def test_reasons(
             (1910, END, "off", ""),
         ]
         assert count in (-1, len(found["gaps"]))
+        page = (path / "README.txt").read_text()
+        # By when each ended, whatever the zone; in both languages.
+        for end, english, vietnamese in (
+            (":06:40", "camera offline", "camera mất kết nối"),
+            (":10:00", "recording switched off", "đã tắt ghi hình"),
+            (":13:20", "not its time to record", "ngoài giờ ghi hình"),
+            (":25:00", "disk not available", "ổ lưu trữ không dùng được"),
+            (":26:40", "deleted by retention", "đã xóa theo hạn lưu"),
+            (":28:20", "file lost", "mất tệp"),
+            (":30:00", "file could not be exported", "không xuất được tệp"),
+        ):
+            lines = [line for line in page.splitlines() if f"{end} UTC" in line.rpartition(" – ")[2]]
+            assert [line.rpartition(": ")[2] for line in lines] == [english, vietnamese]
         # As the timeline tells them, which does not know yet that a file is gone.
         listed = gaps(archive, "c1", NOW_US + START * SECOND_US, NOW_US + END * SECOND_US)["gaps"]
         assert [
@@ -131,3 +149,23 @@ def test_what_comes_after_it_was_planned_is_no_gap_of_it(tmp_path: Path, folder:
         work = work_of(asked, now_us=planned_us)
         assert work.step(archive, Counted())
         assert told(manifest(work.path), "gaps") == [(60, 300, "not_recorded", "")]
+
+
+@pytest.mark.parametrize(("place", "language"), enumerate(("en", "vi")))
+def test_words_are_those_of_the_timeline(place: int, language: str) -> None:
+    translations = Path(engine.__path__[0]).parent / "translations"
+    words = json.loads((translations / f"{language}.json").read_text())["common"]
+    for reason in GapReason:
+        assert gap_words.WORDS[reason][place] == words[f"gap_{reason}"]
+    assert set(NOT_WANTED) < set(gap_words.WORDS)
+
+
+def test_the_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gap_words, "LISTED", 2)
+    gap: Gap = {"start": NOW_US, "end": NOW_US + SECOND_US, "reason": "down", "cause": ""}
+    zone, names = ZoneInfo("UTC"), {"c1": "Gate\n- none"}
+    english, vietnamese = gap_words.without_footage({"c1": [gap] * 5}, names, zone)
+    line = "- Gate - none: 2026-11-25 00:00:00 UTC+00:00 – 2026-11-25 00:00:01 UTC+00:00: "
+    assert english.splitlines()[1:] == [f"{line}engine not running"] * 2 + ["- 3 more: see manifest.json"]
+    assert vietnamese.splitlines()[1:] == [f"{line}bộ xử lý không chạy"] * 2 + ["- còn 3 khoảng nữa: xem manifest.json"]
+    assert gap_words.without_footage({"c1": []}, names, zone)[0].splitlines()[1:] == ["- none"]

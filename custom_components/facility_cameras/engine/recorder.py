@@ -54,6 +54,8 @@ class Recorder:
         self._landed = 0.0
         #: Monotonic time at which the disk was last found too slow; 0: never.
         self.overloaded = 0.0
+        #: The newest drop was because of that, and not of a volume that was away.
+        self._too_slow = False
         #: Where the newest segment ended, UTC microseconds.
         self._ended_us = 0
 
@@ -139,7 +141,12 @@ class Recorder:
 
     def _begin_segment(self, first: int) -> bool:
         timeline, stream = self._timeline, self._stream
-        if timeline is None or stream is None or not self._archive.accepts(self._camera):
+        if timeline is None or stream is None:
+            return False
+        if not self._archive.accepts(self._camera):
+            if self._too_slow:
+                # It still is: all of the gap is told as that.
+                self.overloaded = self._clock.monotonic()
             return False
         timeline.not_before(self._ended_us)
         start_us = timeline.open_segment(first)
@@ -187,7 +194,8 @@ class Recorder:
         self._size = 0
         if self._recording is not None and self._timeline is not None:
             recording, self._recording = self._recording, None
-            if self._archive.volume.writable:
+            self._too_slow = self._archive.volume.writable
+            if self._too_slow:
                 self.overloaded = self._clock.monotonic()
             self._landed = max(self._landed, recording.landed)
             self._closed_us += recording.duration_us

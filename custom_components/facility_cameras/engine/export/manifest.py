@@ -12,6 +12,7 @@ from ..api_footage import ExportCamera, ExportRequest, Gap, Missed
 from ..archive.index import CLOSED, CLOSED_AFTER_CRASH, OPEN
 from ..gaps import NOT_WANTED, Piece
 from .copied import Copied
+from .gap_words import MISSED
 from .papers import iso
 from .plan import Entry, Recorded, deletions, gaps, holds
 
@@ -30,7 +31,7 @@ def every_gap(
         if copied.sha256:
             exported[entry.camera].append((entry.start_us, entry.end_us))
         else:
-            not_there[entry.camera].append((entry.start_us, entry.end_us, "missed", copied.why))
+            not_there[entry.camera].append((entry.start_us, entry.end_us, MISSED, copied.why))
     return {
         camera: gaps(archive, camera, spans, not_there[camera], request["start"], request["end"], planned_us)
         for camera, spans in exported.items()

@@ -40,3 +40,13 @@ def unused(name: str, used: Collection[str], ending: str = "") -> str:
         number += 1
         found = f"{name}-{number}{ending}"
     return found
+
+
+def clock(moment: datetime) -> str:
+    """Such as `2026-11-25 14:30:05 UTC+07:00`."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC{moment:%:z}"
+
+
+def plain(name: str) -> str:
+    """A name in one line: it comes from outside, and may hold anything."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())

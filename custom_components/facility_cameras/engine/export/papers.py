@@ -1,9 +1,9 @@
 """What lies beside exported video: the time of each second (WebVTT), checksums, and a page that says what to do with it."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from .names import US, local
+from .names import US, clock, local, plain
 
 README = "README.txt"
 SUMS = "SHA256SUMS"
@@ -28,6 +28,8 @@ Every line has to say OK. To show later that SHA256SUMS itself was not changed, 
 How to play it
 - VLC, mpv and most other players open the MP4 files; switch subtitles on to see the time.
 - A file may begin some seconds before the time that was asked for, and end after it: files are handed over whole.
+
+{without_footage}
 {missed}
 
 --------------------------------------------------------------------------------------------------------------
@@ -50,6 +52,8 @@ Mọi dòng phải báo OK. Để sau này chứng minh chính SHA256SUMS không
 Cách xem
 - VLC, mpv và hầu hết trình phát khác mở được các tệp MP4; bật phụ đề để thấy thời gian.
 - Một tệp có thể bắt đầu trước thời điểm yêu cầu vài giây và kết thúc sau đó: các tệp được bàn giao nguyên vẹn.
+
+{without_footage_vi}
 {missed_vi}
 """
 _MISSED = (
@@ -58,23 +62,20 @@ _MISSED = (
 _MISSED_VI = '\nCHÚ Ý: {count} tệp không xuất được đúng như đã ghi. manifest.json liệt kê chúng ở mục "missed".'
 
 
-def readme(name: str, start_us: int, end_us: int, zone: ZoneInfo, missed: int) -> bytes:
-    """The page, in English and Vietnamese."""
-    # A name comes from outside, and may hold anything.
-    plain = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
+def readme(
+    name: str, start_us: int, end_us: int, zone: ZoneInfo, missed: int, without_footage: tuple[str, str]
+) -> bytes:
+    """The page, in English and Vietnamese, and so `without_footage` (gap_words.py)."""
     return _PAGE.format(
-        name=plain,
+        name=plain(name),
         start=clock(local(start_us, zone)),
         end=clock(local(end_us, zone)),
         zone=zone.key,
         missed=_MISSED.format(count=missed) if missed else "",
+        without_footage=without_footage[0],
+        without_footage_vi=without_footage[1],
         missed_vi=_MISSED_VI.format(count=missed) if missed else "",
     ).encode()
-
-
-def clock(moment: datetime) -> str:
-    """Such as `2026-11-25 14:30:05 UTC+07:00`."""
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC{moment:%:z}"
 
 
 def subtitles(start_us: int, end_us: int, media_us: int, zone: ZoneInfo) -> bytes:

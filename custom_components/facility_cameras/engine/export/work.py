@@ -28,6 +28,7 @@ from ..archive.files import sync_folder
 from ..archive.volume import keep_free, look
 from ..lane import Job
 from .copied import Copied
+from .gap_words import without_footage
 from .manifest import every_gap, is_gap, missed, pieces
 from .papers import MANIFEST, README, SUMS, readme, subtitles
 from .plan import Entry, ExportError, Recorded, entries, protect, source_of
@@ -295,7 +296,11 @@ class Work:
                 clock_offsets=self._offsets, build=self._build, began_us=self._began_us, ended_us=self._now_us(),
             )
         )  # fmt: skip
-        page = readme(request["name"], request["start"], request["end"], self._zone, len(missed(done)))
+        names = {camera["id"]: camera["name"] or camera["id"] for camera in request["cameras"]}
+        page = readme(
+            request["name"], request["start"], request["end"], self._zone, len(missed(done)),
+            without_footage(found, names, self._zone),
+        )  # fmt: skip
         for name, parts in ((MANIFEST, content), (README, [page])):
             digest = hashlib.sha256()
             for part in parts:
