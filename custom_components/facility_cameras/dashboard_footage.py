@@ -32,7 +32,7 @@ def figures(hass: HomeAssistant, owner: str, find: Find) -> str:
         if sensor := find(SENSOR, owner, key):
             value = {
                 "oldest_footage": _time(f"states('{sensor}')", "%d/%m/%Y %H:%M"),
-                "days_possible": f"{{{{ states('{sensor}', rounded=True) }}}}",
+                "days_possible": f"{{{{ '%g' | format(states('{sensor}') | float) }}}}",
             }.get(key, f"{{{{ states('{sensor}', rounded=True, with_unit=True) }}}}")
             sentence = wording.words(hass, words, **{name: value})
             told += f"{{% if has_value('{sensor}') %}} · {sentence}{{% endif %}}"

@@ -205,6 +205,7 @@ FOOTAGE_SENSORS = (
         device_class=SensorDeviceClass.DURATION,
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=UnitOfTime.DAYS,
+        suggested_display_precision=1,
         value=lambda state: _days(state["days_kept"]),
     ),
     FootageSensorDescription(
@@ -213,6 +214,7 @@ FOOTAGE_SENSORS = (
         device_class=SensorDeviceClass.DURATION,
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=UnitOfTime.DAYS,
+        suggested_display_precision=1,
         value=lambda state: _days(state["days_possible"]),
     ),
     FootageSensorDescription(
