@@ -48,9 +48,9 @@ def gaps_card(hass: HomeAssistant, facility: FacilityCoordinator, find: Find) ->
         begun, ended = (f"states('{gap}')", f"state_attr('{gap}', 'ended')")
         reason = f"{{{{ state_attr_translated('{gap}', 'reason') }}}}"
         until = wording.words(
-            hass, "dashboard_gap", start=_time(begun, "%H:%M"), end=_time(ended, "%H:%M"), reason=reason
+            hass, "dashboard_gap", start=_time(begun, "%H:%M:%S"), end=_time(ended, "%H:%M:%S"), reason=reason
         )
-        lasts = wording.words(hass, "dashboard_gap_lasts", start=_time(begun, "%H:%M"), reason=reason)
+        lasts = wording.words(hass, "dashboard_gap_lasts", start=_time(begun, "%H:%M:%S"), reason=reason)
         lines.append(
             f"{{% if has_value('{gap}') and {begun} | as_datetime >= today_at() %}}\n"
             f"- {wording.markdown(camera.title)}: {{% if {ended} %}}{until}{{% else %}}{lasts}{{% endif %}}{{% endif %}}"

@@ -130,12 +130,12 @@ async def test_footage_as_an_inspector_asks(
     home.states.async_set(last["Gate"], (today + timedelta(hours=1)).isoformat(), lasts)
     home.states.async_set(last["Yard"], (today - timedelta(hours=1)).isoformat(), lasts)
     text = rendered(home, gaps)
-    assert "- Gate: since 01:00, Camera offline" in text
+    assert "- Gate: from 01:00:00, Camera offline" in text
     assert "Yard" not in text, "a gap of yesterday's"
     home.states.async_set(
         last["Yard"], today.isoformat(), {"reason": "down", "ended": (today + timedelta(minutes=7)).isoformat()}
     )
-    assert "- Yard: 00:00 – 00:07, Engine not running" in rendered(home, gaps)
+    assert "- Yard: 00:00:00 – 00:07:00, Engine not running" in rendered(home, gaps)
 
 
 async def test_a_disk_that_is_away_is_told_at_each_camera(
