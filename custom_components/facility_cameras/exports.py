@@ -5,10 +5,12 @@ types becomes a path.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components import persistent_notification
@@ -26,10 +28,10 @@ import voluptuous as vol
 from . import wording
 from .actions import async_check, cameras_of_call
 from .camera_device import CameraDevice
-from .const import CONF_ARCHIVE, CONF_ARCHIVE_ID, DOMAIN
+from .const import CONF_ARCHIVE, CONF_ARCHIVE_ID, CONF_SECOND_COPY, CONF_SECOND_COPY_ID, DOMAIN
 from .coordinator import FacilityConfigEntry, cameras_of
 from .engine.api import Problem
-from .engine.api_footage import ExportCamera, ExportState
+from .engine.api_footage import COPY_MARKER, ExportCamera, ExportState
 from .engine_client import EngineError
 from .footage_time import US, async_zone, moment
 from .hub import HUB
@@ -39,7 +41,7 @@ ACTION_EXPORT = "export"
 ATTR_START, ATTR_END, ATTR_FOLDER, ATTR_FORM, ATTR_REASON = "start", "end", "folder", "form", "reason"
 FORMS = ("folder", "tar")
 #: The key of the place beside the footage itself.
-PLACE_ARCHIVE = "archive"
+PLACE_ARCHIVE, PLACE_COPIES = "archive", "second_folder"
 EVENT_EXPORT = f"{DOMAIN}_export"
 OVER = frozenset({"done", "failed", "cancelled"})
 #: Asked for at once.
@@ -152,6 +154,8 @@ async def async_places(hass: HomeAssistant, entry: ConfigEntry) -> list[Place]:
         volumes = []
     # Hidden in the archive: what lies there is footage otherwise.
     found = [Place(PLACE_ARCHIVE, Path(archive) / ".exports")]
+    if copies := entry.data.get(CONF_SECOND_COPY):
+        found.append(Place(PLACE_COPIES, Path(copies) / "exports"))
     for volume in volumes:
         folder = Path(volume.folder)
         folder = folder.with_name(f"{folder.name}_exports")
@@ -172,10 +176,12 @@ async def async_place(hass: HomeAssistant, entry: ConfigEntry, key: str) -> Plac
     )
 
 
-def _prepare(place: Place, archive: str, archive_id: str) -> None:
-    """Make the place's folder. Raises OSError. Blocks."""
-    if place.key == PLACE_ARCHIVE and read_marker(archive) != archive_id:
+def _prepare(place: Place, data: Mapping[str, Any]) -> None:
+    """Make the place's folder; `data` is the facility's. Raises OSError. Blocks."""
+    if place.key == PLACE_ARCHIVE and read_marker(data[CONF_ARCHIVE]) != data[CONF_ARCHIVE_ID]:
         raise FileNotFoundError(2, "the disk with the footage is not there")
+    if place.key == PLACE_COPIES and read_marker(data[CONF_SECOND_COPY], COPY_MARKER) != data[CONF_SECOND_COPY_ID]:
+        raise FileNotFoundError(2, "the second folder is not there")
     place.folder.mkdir(mode=0o750, exist_ok=True)
 
 
@@ -194,9 +200,8 @@ async def async_begin(hass: HomeAssistant, entry: FacilityConfigEntry, wish: Wis
         )
     zone = await async_zone(entry)
     integration = await async_get_integration(hass, DOMAIN)
-    archive, archive_id = entry.data[CONF_ARCHIVE], entry.data[CONF_ARCHIVE_ID]
     try:
-        await within(lambda: _prepare(place, archive, archive_id))
+        await within(lambda: _prepare(place, entry.data))
     except (OSError, TimeoutError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
         problem: Problem = {

@@ -30,7 +30,19 @@ from .const import DOMAIN
 from .coordinator import FacilityConfigEntry, cameras_of
 from .engine.api_footage import ExportState
 from .engine_client import EngineError
-from .exports import ATTR_END, ATTR_FOLDER, ATTR_FORM, ATTR_REASON, ATTR_START, FORMS, OVER, PLACE_ARCHIVE, Place, Wish
+from .exports import (
+    ATTR_END,
+    ATTR_FOLDER,
+    ATTR_FORM,
+    ATTR_REASON,
+    ATTR_START,
+    FORMS,
+    OVER,
+    PLACE_ARCHIVE,
+    PLACE_COPIES,
+    Place,
+    Wish,
+)
 from .footage_time import async_zone, moment
 from .hub import HUB
 
@@ -132,6 +144,8 @@ class ExportFlow(ConfigSubentryFlow):
     def _label(self, place: Place) -> str:
         if place.key == PLACE_ARCHIVE:
             return wording.words(self.hass, "export_beside_footage", folder=str(place.folder))
+        if place.key == PLACE_COPIES:
+            return wording.words(self.hass, "export_beside_copies", folder=str(place.folder))
         return wording.words(
             self.hass, "export_place", folder=str(place.folder), free=f"{(place.free or 0) / 1e9:,.0f}"
         )

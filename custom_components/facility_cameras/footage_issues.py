@@ -10,7 +10,7 @@ from homeassistant.util import dt as dt_util
 
 from .const import CONF_QUOTA_GB, DOMAIN
 from .coordinator import FacilityCoordinator
-from .engine.api import FacilityState
+from .engine.api import FacilityState, VolumeCause
 
 #: Once told that the days cannot be kept, it is told until there is so much room to spare: rates go up and down.
 _SPARE = 1.05
@@ -32,6 +32,15 @@ class FootageIssue:
 def _short(state: FacilityState, before: bool) -> bool:
     possible = state["days_possible"]
     return state["days_short"] or (before and possible is not None and possible < state["days_promised"] * _SPARE)
+
+
+def _only_young(state: FacilityState) -> bool:
+    return state["cleaning"]["young_since"] is not None
+
+
+def _few_inodes(state: FacilityState) -> bool:
+    """Whether it is files, not bytes, that the volume has too little room for."""
+    return state["volume_cause"] == VolumeCause.NO_INODES
 
 
 FOOTAGE_ISSUES = (
@@ -58,7 +67,13 @@ FOOTAGE_ISSUES = (
     FootageIssue(
         key="only_young_footage",
         severity=ir.IssueSeverity.ERROR,
-        is_so=lambda state, _before: state["cleaning"]["young_since"] is not None,
+        is_so=lambda state, _before: _only_young(state) and not _few_inodes(state),
+        since=lambda state: state["cleaning"]["young_since"],
+    ),
+    FootageIssue(
+        key="only_young_few_inodes",
+        severity=ir.IssueSeverity.ERROR,
+        is_so=lambda state, _before: _only_young(state) and _few_inodes(state),
         since=lambda state: state["cleaning"]["young_since"],
     ),
     FootageIssue(

@@ -23,12 +23,15 @@ _MOST = 500
 class FootageItems:
     """Makes the items of one camera in the time zone of its facility. `path` is the camera's identifier."""
 
-    def __init__(self, hass: HomeAssistant, path: str, camera_id: str, zone: tzinfo) -> None:
-        """Everything is given: nothing is asked for here."""
+    def __init__(
+        self, hass: HomeAssistant, path: str, camera_id: str, zone: tzinfo, held: Sequence[tuple[int, int]]
+    ) -> None:
+        """Everything is given: nothing is asked for here. `held` is what is protected, UTC microseconds."""
         self._hass = hass
         self._path = path
         self._camera_id = camera_id
         self._zone = zone
+        self._held = held
 
     def camera(self, title: str, children: list[BrowseMediaSource]) -> BrowseMediaSource:
         """The camera with its days; the zone is named once, above them."""
@@ -46,7 +49,8 @@ class FootageItems:
                 times = f"{first:%d/%m/%Y}" if first == last else f"{first:%d/%m/%Y} – {last:%d/%m/%Y}"
                 empty = day_of(self._zone, last) or Interval(0, 0)
                 children.append(self._gap(empty, wording.words(self._hass, "media_gap", times=times)))
-            item = directory(f"{self._path}/day/{day.isoformat()}", self.day_title(day), play=True)
+            title = self.day_title(day) + self._protected(day_of(self._zone, day) or Interval(0, 0))
+            item = directory(f"{self._path}/day/{day.isoformat()}", title, play=True)
             item.thumbnail = thumbnail_url(self._camera_id, found[day])
             children.append(item)
             after = day
@@ -93,7 +97,8 @@ class FootageItems:
             where = clock(self._zone, start, "%H:%M:%S %d/%m/%Y")
             title = wording.words(self._hass, "media_found_near", camera=name, time=asked, near=where)
             title += self._because(gap)
-        item = self._item(Interval.around(start, end), title + self._codec([span] if span else []), start)
+        title += self._codec([span] if span else []) + self._protected(Interval.around(start, end))
+        item = self._item(Interval.around(start, end), title, start)
         item.can_expand = False
         return item
 
@@ -117,12 +122,19 @@ class FootageItems:
     # --- pieces ------------------------------------------------------------------------------------------
 
     def _piece(self, piece: Interval, spans: Sequence[Span], form: str) -> BrowseMediaSource:
-        title = clocks(self._zone, piece.start * US, piece.end * US, form)
-        return self._item(piece, title + self._codec(spans), max(spans[0]["start"], piece.start * US))
+        title = clocks(self._zone, piece.start * US, piece.end * US, form) + self._codec(spans) + self._protected(piece)
+        return self._item(piece, title, max(spans[0]["start"], piece.start * US))
 
     def _codec(self, spans: Sequence[Span]) -> str:
         """Told where a browser may not be able to play it."""
         return " · H.265" if any(span["codec"] == "h265" for span in spans) else ""
+
+    def _protected(self, interval: Interval) -> str:
+        """Told where retention leaves something of it alone."""
+        start, end = interval.start * US, interval.end * US
+        if any(a < end and b > start for a, b in self._held):
+            return f" · {wording.words(self._hass, 'media_protected')}"
+        return ""
 
     def _listing(
         self, identifier: str, title: str, lines: list[tuple[int, BrowseMediaSource]], gaps: Sequence[Gap]
@@ -176,12 +188,13 @@ class FootageItems:
 
     def _file(self, segment: Segment) -> BrowseMediaSource:
         size = f"{segment['bytes'] / 1e6:.1f} MB"
+        protected = self._protected(Interval.around(segment["start"], segment["end"]))
         return BrowseMediaSource(
             domain=DOMAIN,
             identifier=f"{self._path}/segment/{segment['id']}",
             media_class=MediaClass.VIDEO,
             media_content_type="video/mp4",
-            title=f"{clock(self._zone, segment['start'], '%H:%M:%S')} · {size} (MP4)",
+            title=f"{clock(self._zone, segment['start'], '%H:%M:%S')} · {size} (MP4){protected}",
             can_play=True,
             can_expand=False,
             thumbnail=thumbnail_url(self._camera_id, segment["start"]),

@@ -7,6 +7,7 @@ file that was made), `FACILITY/CAMERA/film/START-END` (a day, or less, in two mi
 nearest there is; who browses or searches is told so before.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
 
@@ -32,7 +33,7 @@ from homeassistant.util import dt as dt_util
 from . import clips, wording
 from .const import DOMAIN
 from .coordinator import cameras_of
-from .engine.api_footage import Nearest
+from .engine.api_footage import HoldState, Nearest
 from .engine_client import EngineClient, EngineError
 from .footage_gaps import async_gap_at, async_gaps
 from .footage_items import FootageItems, directory
@@ -108,7 +109,7 @@ class FootageSource(MediaSource):
             nearest = await self._client.nearest(camera.subentry_id, interval.start * US)
         except EngineError:
             return wording.words(self.hass, "engine_away.message", "exceptions")
-        return self._items(entry, camera, zone).gap_sentence(gap, nearest)
+        return self._items(entry, camera, zone, []).gap_sentence(gap, nearest)
 
     async def _made(self, entry: ConfigEntry, camera_id: str, kind: str, which: str) -> PlayMedia:
         """What is made of footage: a clip that is there, a film or a preview of a time. Raises Unresolvable."""
@@ -155,8 +156,8 @@ class FootageSource(MediaSource):
             return self._facility_item(entry, expand=True)
         entry, camera = self._camera(parts, BrowseError)
         zone = await async_zone(entry)
-        items = self._items(entry, camera, zone)
         try:
+            items = self._items(entry, camera, zone, await self._client.holds(entry.entry_id))
             if len(parts) == 2:
                 return items.camera(camera.title, items.days(await self._days(camera, zone)))
             if (interval := _interval(parts, zone)) is None:
@@ -238,13 +239,14 @@ class FootageSource(MediaSource):
     ) -> list[BrowseMediaSource]:
         """What the cameras of a facility (or only one) recorded at these times; `titled` with the facility's name."""
         found: list[BrowseMediaSource] = []
+        holds = await self._client.holds(entry.entry_id) if times else []
         for camera_id, camera in cameras_of(entry).items():
             if len(found) >= _MOST_FOUND:
                 break
             if only not in (None, camera_id) or not self._may_see(camera_id):
                 continue
             name = f"{entry.title} · {camera.title}" if titled else camera.title
-            items = self._items(entry, camera, zone)
+            items = self._items(entry, camera, zone, holds)
             for moment in times:
                 if result := await self._moment(items, camera_id, int(moment.timestamp()), name):
                     found.append(result)  # noqa: PERF401  (it has to be waited for)
@@ -263,8 +265,12 @@ class FootageSource(MediaSource):
 
     # --- who and what ------------------------------------------------------------------------------------
 
-    def _items(self, entry: ConfigEntry, camera: ConfigSubentry, zone: tzinfo) -> FootageItems:
-        return FootageItems(self.hass, f"{entry.entry_id}/{camera.subentry_id}", camera.subentry_id, zone)
+    def _items(
+        self, entry: ConfigEntry, camera: ConfigSubentry, zone: tzinfo, holds: Iterable[HoldState]
+    ) -> FootageItems:
+        camera_id = camera.subentry_id
+        held = [(hold["start"], hold["end"]) for hold in holds if hold["camera"] == camera_id]
+        return FootageItems(self.hass, f"{entry.entry_id}/{camera_id}", camera_id, zone, held)
 
     def _facility(self, parts: list[str], error: type[BrowseError | Unresolvable]) -> ConfigEntry:
         """The facility, if who asks may see a camera of it."""

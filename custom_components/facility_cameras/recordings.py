@@ -84,6 +84,11 @@ async def _async_told(
     spans = await client.spans(camera_id, start, end)
     known = await async_known(hass, camera_id, start, end)
     size = await client.size(camera_id, start, end)
+    held = [
+        hold
+        for hold in await client.holds(entry.entry_id)
+        if hold["camera"] == camera_id and hold["start"] < end and hold["end"] > start
+    ]
     pieces: list[JsonValueType] = [
         {"start": _iso(zone, span["start"]), "end": _iso(zone, span["end"]), "codec": span["codec"]}
         for span in spans[:_MOST_PIECES]
@@ -97,6 +102,15 @@ async def _async_told(
         }
         for gap in known["gaps"][:_MOST_PIECES]
     ]
+    protected: list[JsonValueType] = [
+        {
+            "start": _iso(zone, hold["start"]),
+            "end": _iso(zone, hold["end"]),
+            "reason": hold["reason"],
+            "hold_id": hold["id"],
+        }
+        for hold in held[:_MOST_PIECES]
+    ]
     return {
         "entity_id": er.async_get(hass).async_get_entity_id(CAMERA_DOMAIN, DOMAIN, f"{camera_id}_camera"),
         "camera": entry.runtime_data.cameras()[camera_id].title,
@@ -106,7 +120,11 @@ async def _async_told(
         "end": _iso(zone, end),
         "spans": pieces,
         "gaps": gaps,
-        "more": len(spans) > _MOST_PIECES or len(known["gaps"]) > _MOST_PIECES or known["more"],
+        "protected": protected,
+        "more": len(held) > _MOST_PIECES
+        or len(spans) > _MOST_PIECES
+        or len(known["gaps"]) > _MOST_PIECES
+        or known["more"],
         "recorded_seconds": round(sum(span["end"] - span["start"] for span in spans) / US, 3),
         "bytes": size["bytes"],
         "files": size["files"],

@@ -31,7 +31,7 @@ _BY_STATE = {
     VolumeState.ERROR: "archive_error",
 }
 #: Footage is written all the same.
-_WARNINGS = frozenset({"disk_nearly_full", "archive_slow"})
+_WARNINGS = frozenset({"disk_nearly_full", "disk_few_inodes", "archive_slow"})
 #: What a person can decide here: see repairs.py.
 DECISIONS = frozenset({"archive_older_copy", "footage_hidden"})
 
@@ -46,6 +46,8 @@ def _hidden_issue(facility_id: str) -> str:
 
 def _key(state: VolumeState, cause: VolumeCause) -> str | None:
     """The text for a volume in this state; None if nothing is wrong."""
+    if (state, cause) == (VolumeState.LOW, VolumeCause.NO_INODES):
+        return "disk_few_inodes"
     return _BY_CAUSE.get(cause) or _BY_STATE.get(state)
 
 

@@ -20,21 +20,36 @@ GB = 1 << 30
 
 @dataclass
 class Disk:
-    """How much room there is, as somebody may look at it. What is deleted becomes free unless it is kept back."""
+    """How much room there is, as somebody may look at it. What is deleted becomes free unless it is kept back.
+
+    It takes so many files, `most_files` 0 is any number; `other_files` are others'.
+    """
 
     total: int = 1000 * GB
     others: int = 0
+    most_files: int = 0
+    other_files: int = 0
     files: dict[Path, int] = field(default_factory=dict)
     keeps_back: bool = False
     kept_back: int = 0
+    kept_back_files: int = 0
 
-    @property
-    def free(self) -> int:
+    def _settle(self) -> None:
         for path in [path for path in self.files if not path.exists()]:
             size = self.files.pop(path)
             if self.keeps_back:
                 self.kept_back += size
+                self.kept_back_files += 1
+
+    @property
+    def free(self) -> int:
+        self._settle()
         return max(0, self.total - self.others - self.kept_back - sum(self.files.values()))
+
+    @property
+    def free_files(self) -> int:
+        self._settle()
+        return max(0, self.most_files - self.other_files - self.kept_back_files - len(self.files))
 
 
 class WatchedIndex(Index):
@@ -96,6 +111,7 @@ class Site:
             self.index.close_segment(number, Closing(start_us, start_us + long_us, size, 1, b"", b""))
         self.disk.files[path] = size
         self.cleaner.space.written(size, self.clock.now)
+        self.cleaner.places.written(1, self.clock.now)
         return path
 
     def number(self, path: Path) -> int:
@@ -119,6 +135,7 @@ class Site:
     def turn(self) -> None:
         """One turn, after a look at the disk."""
         self.cleaner.space.looked(self.disk.total, self.disk.free, self.clock.now)
+        self.cleaner.places.looked(self.disk.most_files, self.disk.free_files, self.clock.now)
         self.cleaner.turn(self.index, self.busy)
 
     def clean(self, seconds: float = 700) -> None:

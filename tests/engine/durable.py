@@ -36,9 +36,10 @@ class DurableFiles(Files):
                 # There, and empty until it is synced itself.
                 self._entries.setdefault(path.stat().st_ino, {})
 
-    def forget_entry(self, path: Path) -> None:
-        """Its folder was not synced after it was made."""
+    def leave_unsynced(self, path: Path) -> None:
+        """Neither it nor its folder was synced after it was made."""
         del self._entries[path.parent.stat().st_ino][path.name]
+        del self._content[path.stat().st_ino]
 
     def sync(self, fd: int) -> None:
         super().sync(fd)

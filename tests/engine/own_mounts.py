@@ -2,20 +2,24 @@
 of its own (`unshare -rm`), so without rights. Exit code 3 where nothing can be mounted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 import os
 from pathlib import Path
 import shutil
 import subprocess
 import sys
+from typing import cast
 
 from custom_components.facility_cameras.engine.api import VolumeCause, VolumeState
-from custom_components.facility_cameras.engine.archive import under_mount
+from custom_components.facility_cameras.engine.archive import journal, reserve, under_mount
 from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.archive.retention import Rules
 from tests.engine.archives import (
+    DAY_US,
     IDENTITY,
     INIT,
+    MINUTE_US,
     NOW_US,
     HandClock,
     archive_in,
@@ -111,6 +115,101 @@ def inodes(folder: Path) -> None:
         first.close(NOW_US, NOW_US + 4_000_000)
         second.close(NOW_US, NOW_US + 2_000_000)
     all_there(root, 3)
+
+
+def file_table(folder: Path) -> None:
+    """Twice as many files are recorded as the table takes, and others take a part of it: it is never full."""
+    most, made = 80, 160
+    root = volume(folder / "disk", f"size=64m,nr_inodes={most}")
+    least, began, others = most, NOW_US - 30 * DAY_US, 0
+    with running(root) as (archive, clock):
+        archive.cleaner.rules, archive.cleaner.days = {"f1": Rules(60)}, {"c1": 60}
+        wait_for(lambda: archive.index is not None and archive.index.surveyed, 5)
+        for number in range(made):
+            recording = written(archive, began + number * MINUTE_US)
+            recording.close(recording.start_us, recording.start_us + 2_000_000)
+            if number % 10 == 0:
+                (root / f"other-{number}").touch()
+                others += 1
+            clock.now += 60 / 16
+            wait_for(lambda: archive.cleaner.at > clock.now, 5)
+            least = min(least, os.statvfs(root).f_favail)
+            assert archive.volume.writable, archive.volume
+        assert archive.cleaner.report.young_since_us is None
+        # It knows how many files are made.
+        assert 0.2 < archive.cleaner.places.rate(clock.now) < 0.3
+    rows = ask(root, "SELECT start_us FROM segment ORDER BY start_us")
+    gone = [entry for entry in journal.read(root) if entry["what"] == "delete"]
+    assert {entry["reason"] for entry in gone} == {"space"}
+    assert sum(cast("int", entry["files"]) for entry in gone) + len(rows) == made
+    # The oldest, and no more than has to be: what is there is about what there is place for.
+    assert rows == [(began + number * MINUTE_US,) for number in range(made - len(rows), made)]
+    assert least > 0
+    assert len(rows) > most - others - 3 * most // 10 - 20
+
+
+def _filled_meanwhile(folder: Path, fill: Callable[[Path], None]) -> None:
+    """While the engine did not run others took all that there was: it makes room, and records."""
+    root = volume(folder / "disk", "size=16m,nr_inodes=200")
+    began = NOW_US - 30 * DAY_US
+    with running(root) as (archive, _):
+        for number in range(60):
+            recording = begin(archive, start_us=began + number * MINUTE_US)
+            put(recording, 100_000)
+            recording.close(recording.start_us, recording.start_us + 2_000_000)
+    with contextlib.suppress(OSError):
+        fill(root)
+    clock = HandClock()
+    with archive_in(root, clock, marked=False) as archive:
+        archive.cleaner.rules, archive.cleaner.days = {"f1": Rules(60)}, {"c1": 60}
+        recording = begin(archive)
+        put(recording)
+        for _ in range(20):
+            clock.now += 6
+            wait_for(lambda: archive.looked and archive.cleaner.at > clock.now, 5)
+        wait_for(lambda: recording.landed, 5, f"{archive.volume}")
+        recording.close(NOW_US, NOW_US + 2_000_000)
+    rows = ask(root, "SELECT start_us FROM segment ORDER BY start_us")
+    gone = [entry for entry in journal.read(root) if entry["what"] == "delete"]
+    assert {entry["reason"] for entry in gone} == {"space"}
+    assert rows == [(began + number * MINUTE_US,) for number in range(61 - len(rows), 60)] + [(NOW_US,)]
+    assert len(rows) > 10
+
+
+def no_inodes_at_start(folder: Path) -> None:
+    def fill(root: Path) -> None:
+        for number in range(1000):
+            (root / f"other-{number}").touch()
+
+    _filled_meanwhile(folder, fill)
+
+
+def told_at_start(folder: Path) -> None:
+    """Nor was anything set aside: it is told that files lack, and goes on once others make place."""
+    root = volume(folder / "disk", "size=64m,nr_inodes=60")
+    with running(root):
+        pass
+    (root / reserve.NAME).unlink()
+    with contextlib.suppress(OSError):
+        for number in range(60):
+            (root / f"other-{number}").touch()
+    clock = HandClock()
+    with archive_in(root, clock, marked=False) as archive:
+        wait_for(lambda: archive.looked, 5)
+        is_now(archive, clock, VolumeState.FULL, VolumeCause.NO_INODES)
+        assert archive.index is None
+        for number in range(20):
+            (root / f"other-{number}").unlink()
+        is_back(archive, clock)
+
+
+def no_space_at_start(folder: Path) -> None:
+    def fill(root: Path) -> None:
+        with (root / "others").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+    _filled_meanwhile(folder, fill)
 
 
 def read_only(folder: Path) -> None:
@@ -218,7 +317,9 @@ def over_itself(folder: Path) -> None:
     assert [path.name for path in day.iterdir()] == ["10-00-00.000Z.mp4"]
 
 
-CASES = {case.__name__: case for case in (space, inodes, read_only, unmounted, replaced, under_the_mount, over_itself)}
+CASES = {case.__name__: case for case in (
+    space, inodes, file_table, no_inodes_at_start, told_at_start, no_space_at_start, read_only, unmounted, replaced, under_the_mount, over_itself,
+)}  # fmt: skip
 
 if __name__ == "__main__":
     CASES[sys.argv[1]](Path(sys.argv[2]))

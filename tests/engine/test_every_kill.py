@@ -101,8 +101,8 @@ def test_power_cut_at_every_call_takes_ten_seconds_at_most(template: Life, rest:
     cuts: list[tuple[str, Path, Put, Put, HandClock]] = []
     life = copied(template, folder / "life", FILES)
     durable = DurableFiles(life.folder)
-    # As where the engine was killed before it had synced the folder.
-    durable.forget_entry(life.folder / life.left_open)
+    # As where the engine was killed before it had synced anything.
+    durable.leave_unsynced(life.folder / life.left_open)
 
     def shot(name: str) -> None:
         image = folder / f"cut-{len(cuts)}"
@@ -137,6 +137,8 @@ def test_power_cut_at_every_call_takes_ten_seconds_at_most(template: Life, rest:
         archive.work()
         shot("closed")
     assert len(cuts) > 100
+    # What the repair closed is on the disk (promise I1).
+    assert (cuts[-1][1] / life.left_open).read_bytes() == (life.folder / life.left_open).read_bytes()
     for name, image, old, everything, clock in cuts:
         lost = opened_again(image, template, everything, clock)
         missed = [one for camera, pieces in old.items() for one in pieces if one in lost.get(camera, [])]

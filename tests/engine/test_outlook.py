@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from custom_components.facility_cameras.engine.archive import outlook, volume
+from custom_components.facility_cameras.engine.archive import cleaner, outlook, volume
 from custom_components.facility_cameras.engine.archive.space import AHEAD_S, LOT_S, Space
 from tests.engine.archives import MINUTE_US
 from tests.engine.cleaning import DAY_US, GB, Site, rules, site_in
@@ -165,6 +165,33 @@ def test_oldest_footage_that_counts_is_not_the_held(site: Site) -> None:
 )
 def test_level(room: float, cameras: list[tuple[float, float]], days: float) -> None:
     assert outlook._level(room, cameras) == pytest.approx(days)
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_what_is_due_is_counted_to_the_last(site: Site, monkeypatch: pytest.MonkeyPatch, slow: bool) -> None:
+    monkeypatch.setattr(outlook, "COUNTED", 5)
+    if slow:
+        # Each look takes a turn.
+        monkeypatch.setattr(cleaner, "TURN_S", 0.0)
+    site.wants({"a": 7, "b": 7})
+    site.clean()
+    for number in range(23):
+        site.add("a", 10 * DAY_US + number * HOUR_US)
+        site.add("b", 9 * DAY_US + number * HOUR_US, GB // 2)
+    # Two that begin together, where a piece ends; one that is held, and one that ends too late.
+    site.index.query("UPDATE segment SET start_us = start_us - ? WHERE id = 2 * 17 + 1", HOUR_US)
+    site.hold("b", site.now_us - 9 * DAY_US, site.now_us - 9 * DAY_US + 1)
+    site.add("a", 7 * DAY_US + HOUR_US)
+    # For some minutes nothing goes by days.
+    site.clock.offset -= 90
+    site.clean(61)
+    assert site.deletions() == []
+    assert (site.told().due_files, site.told().due_bytes) == (23 + 22, 23 * GB + 11 * GB)
+    site.clean(61)
+    assert site.told().due_files == 45
+    site.clean()
+    assert site.told().due_files == 0
+    assert len(site.deletions()) == 46
 
 
 # Space ----------------------------------------------------------------------------------------------------------------

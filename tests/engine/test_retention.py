@@ -115,6 +115,21 @@ def test_least_days_are_never_deleted_for_space(site: Site) -> None:
     assert site.told().due_bytes == 0
 
 
+@pytest.mark.parametrize("days", [365, -365])
+def test_clock_that_is_wrong_for_some_minutes_makes_nothing_older(site: Site, days: int) -> None:
+    site.wants({"c": 60}, f1=rules(60, 5 * GB, least_us=5 * DAY_US))
+    site.clean()
+    paths = [site.add("c", age * DAY_US) for age in range(1, 11)]
+    # A disk that is full, and a quota that is exceeded.
+    site.disk.others = site.disk.total
+    site.clock.offset += days * 86_400
+    site.clean(300)
+    assert all(path.exists() for path in paths[:4])
+    site.clock.offset -= days * 86_400
+    site.clean(61)
+    assert [path.exists() for path in paths] == [True] * 4 + [False] * 6
+
+
 def test_deleting_that_frees_nothing_is_noticed_and_stays_within_the_estimate(site: Site) -> None:
     site.wants({"c": 60})
     for hours in range(2, 202):

@@ -14,6 +14,7 @@ from tests.engine.cleaning import DAY_US, GB, Site
 
 CAMERAS = [f"c{number}" for number in range(8)]
 LONG_US = 50 * MINUTE_US
+MOST_FILES = 50_000
 type Piece = tuple[str, int, int, int]
 
 
@@ -55,7 +56,7 @@ class Retention(RuleBasedStateMachine):
             start_us = self.site.now_us - LONG_US
             for camera in self.days:
                 size = self.rates[camera] * GB // 40
-                if size > self.site.disk.free:
+                if size > self.site.disk.free or (self.site.disk.most_files and not self.site.disk.free_files):
                     # Nothing is written to a disk that is full.
                     continue
                 path = self.site.add(camera, LONG_US, size, long_us=LONG_US, facility=self.facility[camera])
@@ -100,6 +101,37 @@ class Retention(RuleBasedStateMachine):
         disk = self.site.disk
         disk.others = min(disk.total * share // 100, disk.others + disk.free)
 
+    @rule(files=st.integers(-50, 300))
+    def few_files(self, files: int) -> None:
+        """The disk's table takes so many more than are kept free; many and none have it know no bound."""
+        disk = self.site.disk
+        disk.most_files = MOST_FILES if files < 250 else 0
+        disk.other_files = 0
+        disk.other_files = max(0, disk.free_files - volume.keep_files(MOST_FILES) - files)
+
+    @precondition(lambda self: len(self.days) < len(CAMERAS))
+    @rule(data=st.data(), facility=st.sampled_from(["f1", "f2"]))
+    def add_again(self, data: st.DataObject, facility: str) -> None:
+        """A camera that was removed comes back, in either facility."""
+        camera = data.draw(st.sampled_from(sorted(set(CAMERAS) - set(self.days))))
+        self.days[camera], self.facility[camera] = self.last_days[camera], facility
+        self.site.index.camera_folder(camera, facility, f"{facility}/{camera}")
+        self.wants()
+
+    @rule(days=st.sampled_from([-365, -1, 1, 365]), minutes=st.integers(1, 9), takes=st.integers(0, 40))
+    def wrong_clock(self, days: int, minutes: int, takes: int) -> None:
+        """Our clock is wrong for some minutes, while others may take room, and is put right."""
+        self.clean()
+        self.others_take(takes)
+        self.site.clock.offset += days * 86_400
+        self.site.clean(minutes * 60)
+        self.site.clock.offset -= days * 86_400
+        gone = self.check()
+        assert Reason.DAYS not in gone
+        # It is seen that it is right again.
+        self.site.clean(61)
+        assert Reason.DAYS not in self.check()
+
     # Promises ---------------------------------------------------------------------------------------------------------
 
     def protected(self, piece: Piece) -> bool:
@@ -112,6 +144,10 @@ class Retention(RuleBasedStateMachine):
     def clean(self) -> None:
         """The cleaner comes to rest; everything that it deleted was to be deleted."""
         self.site.clean(max(DAYS_S, 60) + 1)
+        self.check()
+
+    def check(self) -> set[Reason]:
+        """Everything that was deleted since was to be deleted; returns why it was."""
         now_us = self.site.now_us
         deletions = self.site.index.removed[self.seen :]
         self.seen += len(deletions)
@@ -139,6 +175,13 @@ class Retention(RuleBasedStateMachine):
                     and (reason is Reason.SPACE or self.facility[one[0]] == facility)
                 ]
                 assert not older, f"{reason}: younger footage went before {older[:3]}"
+        return {reason for _, reason in gone}
+
+    def lacks(self) -> bool:
+        disk = self.site.disk
+        return disk.free < volume.keep_free(disk.total) or (
+            disk.most_files > 0 and disk.free_files < volume.keep_files(disk.most_files)
+        )
 
     def all(self, reason: Reason) -> tuple[str, ...]:
         """Space is everybody's."""
@@ -156,12 +199,12 @@ class Retention(RuleBasedStateMachine):
         # Room is there, or nothing is left that may go for it, and it is said. What others took at the same time makes
         # it doubt for a while whether deleting helps.
         for _ in range(4):
-            if site.disk.free < volume.keep_free(site.disk.total):
+            if self.lacks():
                 self.clean()
         now_us = site.now_us
         left = [piece for piece in self.there.values() if not self.protected(piece)]
         may_go = [one for one in left if now_us - one[2] >= self.least_us(one)]
-        lacks = site.disk.free < volume.keep_free(site.disk.total)
+        lacks = self.lacks()
         assert not (lacks and may_go)
         assert not lacks or site.told().young_since_us is not None
         for facility, wanted in self.wanted.items():

@@ -20,7 +20,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.facility_cameras import exports
 from custom_components.facility_cameras.const import DOMAIN
-from custom_components.facility_cameras.volumes import Volume
+from custom_components.facility_cameras.engine.api_footage import COPY_MARKER
+from custom_components.facility_cameras.volumes import Volume, claim
 from tests.engine.exporting import checked, content, manifest
 from tests.hub.stage import Simulator, camera_id, entity_id, hub_of, until, until_awaited, until_online
 
@@ -149,6 +150,28 @@ async def test_the_disk_with_the_footage_is_not_there(home: HomeAssistant, recor
         assert not is_there(archive)
     finally:
         swap(archive.with_name("elsewhere"), archive)
+
+
+async def test_into_the_second_folder(home: HomeAssistant, recorded: MockConfigEntry, tmp_path: Path) -> None:
+    assert exports.PLACE_COPIES not in [place.key for place in await exports.async_places(home, recorded)]
+    second = tmp_path / "second"
+    more = {"second_copy": str(second), "second_copy_id": claim(str(second), COPY_MARKER)}
+    home.config_entries.async_update_entry(recorded, data={**recorded.data, **more})
+    await home.async_block_till_done()
+    await until_online(home, recorded, "Gate", "Lobby")
+    flow = await begin(home, recorded)
+    places = flow["data_schema"].schema[exports.ATTR_FOLDER].config["options"]
+    assert {"value": "second_folder", "label": f"In the second folder, with the copies: {second}/exports"} in places
+    (export,) = await call(home, action(recorded, home, folder="second_folder"))
+    assert export["state"] == "done"
+    assert Path(export["path"]).parent == second / "exports"
+    # Its share is not mounted: the folder below it is the system's.
+    swap(second, tmp_path / "elsewhere")
+    claim(str(second), COPY_MARKER)
+    with pytest.raises(HomeAssistantError) as raised:
+        await call(home, action(recorded, home, folder="second_folder"))
+    assert raised.value.translation_key == "export_not_written"
+    assert not is_there(second / "exports")
 
 
 async def begin(home: HomeAssistant, entry: MockConfigEntry) -> Any:

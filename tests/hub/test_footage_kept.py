@@ -90,6 +90,7 @@ SO: dict[str, dict[str, Any]] = {
     "deleting_frees_nothing": {"cleaning": {"frees_nothing_since": 1_795_564_800_000_000}},
     "files_not_deleted": {"cleaning": {"stuck_files": 3, "stuck_path": "a/b.mp4", "stuck_why": "Permission denied"}},
     "only_young_footage": {"cleaning": {"young_since": 1_795_564_800_000_000}},
+    "only_young_few_inodes": {"cleaning": {"young_since": 1_795_564_800_000_000}, "volume_cause": "no_inodes"},
     "quota_exceeded": {"cleaning": {"over_quota": True}},
 }
 

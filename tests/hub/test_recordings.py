@@ -39,6 +39,7 @@ async def test_what_there_is_of_a_facility(home: HomeAssistant, past: MockConfig
         "start": f"{DAY:%Y-%m-%d}T14:01:00.000+07:00",
         "end": f"{DAY:%Y-%m-%d}T15:00:00.000+07:00",
         "gaps": [],
+        "protected": [],
         "more": False,
         "recorded_seconds": 12 * 60,
         "files": 12,

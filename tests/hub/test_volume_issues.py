@@ -59,6 +59,11 @@ async def test_causes_are_told_and_decisions_done(
     issue = registry.async_get_issue(DOMAIN, issue_id)
     assert issue is not None
     assert (issue.translation_key, issue.is_fixable) == ("share_away", False)
+    for volume, key in (("low", "disk_few_inodes"), ("full", "disk_no_inodes")):
+        coordinator.async_take_facility({**well, "volume": volume, "volume_cause": "no_inodes"})
+        issue = registry.async_get_issue(DOMAIN, issue_id)
+        assert issue is not None
+        assert issue.translation_key == key
     coordinator.async_take_facility({**well, "volume": "error", "volume_cause": "older_copy"})
     issue = registry.async_get_issue(DOMAIN, issue_id)
     assert issue is not None

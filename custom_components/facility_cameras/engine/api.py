@@ -190,7 +190,7 @@ class VolumeCause(StrEnum):
     READ_ONLY = "read_only"
     NOT_PERMITTED = "not_permitted"
     NO_SPACE = "no_space"
-    NO_INODES = "no_inodes"  # there is room, but for no more files
+    NO_INODES = "no_inodes"  # there is room, but for no more files; while the state is `low`, for few more
     QUOTA = "quota"  # the volume's own, not the facility's
     IO_ERROR = "io_error"  # the disk reports errors
     SHARE_STALE = "share_stale"  # the server of a network share has forgotten it

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from .api import Problem
 from .api_footage import ClipCause, ClipFile
-from .lane import ExpectedError, Job
+from .lane import Job
+from .lane_volumes import ExpectedError
 from .mp4 import Track, header
 
 #: Copied at once, and written before it is put on the disk: a flood would hold up what is recorded.

@@ -4,6 +4,9 @@ At most two jobs run at once, each in a thread of the lane's own whose reads and
 where the kernel knows such an order; one of the two never takes a long job, so a picture does not wait for an export.
 Jobs wait in a bounded queue, can be cancelled, and read and write at a bounded rate. A job that nobody asks after is
 cancelled: whoever wanted it is gone (promise I7: apart).
+
+A job that does not come back from a dead share has failed after STUCK_S, and another thread takes its thread's place. No
+other job is let near that volume until it has come back; at most MOST_STUCK threads are replaced.
 """
 
 import asyncio
@@ -20,6 +23,8 @@ import threading
 import time
 from typing import Any
 
+from .lane_volumes import NO_VOLUMES, ExpectedError, NoAnswerError, Volumes
+
 _LOGGER = logging.getLogger(__name__)
 
 #: Jobs that may wait. More is refused, with a sentence.
@@ -27,6 +32,10 @@ WAITING_MAX = 64
 #: Finished jobs whose result can still be asked for, and how long nobody may ask after one before it is cancelled.
 FINISHED_MAX = 64
 ASKED_S = 60.0
+#: A job has moved within so long, seconds, or hangs: idle input and output may starve for a while behind what is recorded.
+STUCK_S = 120.0
+#: So many threads that hang are replaced.
+MOST_STUCK = 4
 #: Most bytes a second, read and written together: quick jobs, long jobs.
 QUICK_RATE, LONG_RATE = 400e6, 60e6
 #: A job that was held up may catch up for so long, seconds.
@@ -41,10 +50,6 @@ _THIS_THREAD, _IDLE_CLASS = 1, 3 << 13
 
 class LaneFullError(Exception):
     """Too many jobs wait already."""
-
-
-class ExpectedError(Exception):
-    """Base of what work raises where what was asked for cannot be made: no fault of ours, and not logged as one."""
 
 
 class JobCancelledError(Exception):
@@ -64,16 +69,28 @@ class JobState(StrEnum):
 class Job[T]:
     """One piece of work. `wait`, `cancel` and `touch` are the event loop's side; `spend` and `advance` the work's own."""
 
-    def __init__(self, kind: str, owner: str, work: Callable[[Job[T]], T], *, quick: bool, kept: bool) -> None:
+    def __init__(
+        self,
+        kind: str,
+        owner: str,
+        work: Callable[[Job[T]], T],
+        *,
+        quick: bool,
+        kept: bool,
+        volumes: Volumes = NO_VOLUMES,
+    ) -> None:
         """`owner` is who asked (a camera's or facility's id). `kept`: goes on though nobody asks after it."""
         self.id = secrets.token_hex(8)
         self.kind = kind
         self.owner = owner
         self.quick = quick
         self.kept = kept
+        self.volumes = volumes
         #: 0 to 1.
         self.progress = 0.0
         self.asked = time.monotonic()
+        #: When it last went on (monotonic).
+        self.moved = self.asked
         #: What there is of the result already, where the work tells.
         self.partial: T | None = None
         self._work = work
@@ -115,8 +132,12 @@ class Job[T]:
 
     def cancel(self) -> None:
         """Nobody wants it. One that runs ends at its next `spend`; whoever waits for it goes on at once."""
+        self.give_up(JobCancelledError())
+
+    def give_up(self, error: Exception) -> None:
+        """It has failed with this, whatever still comes of it."""
         self._wanted.clear()
-        self._settle(lambda: self._result.set_exception(JobCancelledError()))
+        self._settle(lambda: self._result.set_exception(error))
 
     async def wait(self, seconds: float | None = None) -> bool:
         """Wait until it is finished, so long at most; returns whether it is."""
@@ -133,6 +154,7 @@ class Job[T]:
 
     def advance(self, progress: float) -> None:
         """So much is done, 0 to 1. Raises JobCancelledError."""
+        self.moved = time.monotonic()
         self.progress = min(max(progress, self.progress), 1.0)
         if not self._wanted.is_set():
             raise JobCancelledError
@@ -172,6 +194,25 @@ class Job[T]:
 _SETTLING = threading.Lock()
 
 
+class _Thread:
+    """One of the lane's threads. Its figures are the lane's, under its lock."""
+
+    def __init__(self, name: str, work: Callable[[_Thread], None], *, only_quick: bool) -> None:
+        """Start it."""
+        self.only_quick = only_quick
+        self.job: Job[Any] | None = None
+        #: What it does not come back from.
+        self.stuck: NoAnswerError | None = None
+        #: Another has taken its place: it ends once it comes back.
+        self.replaced = False
+        self._thread = threading.Thread(target=work, args=(self,), name=name, daemon=True)
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end, so long at most."""
+        self._thread.join(seconds)
+
+
 class Lane:
     """Takes jobs from the event loop, runs them in two threads of its own. `close` ends them."""
 
@@ -181,30 +222,38 @@ class Lane:
         self._jobs: OrderedDict[str, Job[Any]] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
-        self._threads: list[threading.Thread] = []
+        self._threads: list[_Thread] = []
 
     def submit[T](
-        self, kind: str, owner: str, work: Callable[[Job[T]], T], *, quick: bool = False, kept: bool = False
+        self,
+        kind: str,
+        owner: str,
+        work: Callable[[Job[T]], T],
+        *,
+        quick: bool = False,
+        kept: bool = False,
+        volumes: Volumes = NO_VOLUMES,
     ) -> Job[T]:
         """Queue work, which is called with its job in a thread of the lane. `quick`: done within seconds, may overtake
-        what is not. `kept`: not cancelled when nobody asks after it. Raises LaneFullError.
+        what is not. `kept`: not cancelled when nobody asks after it. Raises LaneFullError. Where one of its volumes does
+        not answer it has failed at once, with NoAnswerError.
         """
-        job: Job[T] = Job(kind, owner, work, quick=quick, kept=kept)
+        job: Job[T] = Job(kind, owner, work, quick=quick, kept=kept, volumes=volumes)
         self._forget()
         with self._changed:
             if self._closed or len(self._waiting) >= WAITING_MAX:
                 raise LaneFullError
             self._waiting.append(job)
             self._jobs[job.id] = job
+            self._refuse()
             self._changed.notify_all()
-        if not self._threads:
-            self._threads = [
-                threading.Thread(target=self._work, args=(only_quick,), name=f"lane {number}", daemon=True)
-                for number, only_quick in enumerate((True, False))
-            ]
-            for thread in self._threads:
-                thread.start()
+            if not self._threads:
+                self._begin_thread(only_quick=True)
+                self._begin_thread(only_quick=False)
         return job
+
+    def _begin_thread(self, *, only_quick: bool) -> None:
+        self._threads.append(_Thread(f"lane {1 - only_quick}", self._work, only_quick=only_quick))
 
     def job(self, identity: str) -> Job[Any] | None:
         """A job by its id; whoever asks still wants it."""
@@ -222,10 +271,11 @@ class Lane:
         return list(self._jobs.values())
 
     async def watch(self) -> None:
-        """Cancel what nobody asks after. Ends only by being cancelled."""
+        """Cancel what nobody asks after, replace what hangs. Ends only by being cancelled."""
         while True:
             await asyncio.sleep(ASKED_S / 12)
             self.cancel_unwanted(time.monotonic())
+            self.replace_stuck(time.monotonic())
 
     def cancel_unwanted(self, now: float) -> None:
         """Cancel each job that nobody asked after for ASKED_S before the monotonic time `now`."""
@@ -233,6 +283,37 @@ class Lane:
             if not job.finished and not job.kept and now - job.asked > ASKED_S:
                 _LOGGER.info("%s for %s: nobody asks after it any more", job.kind, job.owner)
                 job.cancel()
+
+    def replace_stuck(self, now: float) -> None:
+        """Each job that has not moved for STUCK_S before the monotonic time `now` has failed, and so have those that wait
+        for the same volume; another thread goes on with the others.
+        """
+        with self._changed:
+            for thread in tuple(self._threads):
+                job = thread.job
+                if job is None or thread.stuck is not None or now - job.moved <= STUCK_S:
+                    continue
+                thread.stuck = job.volumes.silent()
+                _LOGGER.error("%s for %s hangs: %s", job.kind, job.owner, thread.stuck)
+                job.give_up(thread.stuck)
+                if len(self.stuck) <= MOST_STUCK:
+                    thread.replaced = True
+                    self._begin_thread(only_quick=thread.only_quick)
+            self._refuse()
+
+    @property
+    def stuck(self) -> list[NoAnswerError]:
+        """What threads do not come back from."""
+        return [thread.stuck for thread in tuple(self._threads) if thread.stuck is not None]
+
+    def _refuse(self) -> None:
+        """What waits for a volume that does not answer has failed; everything, where too many threads hang."""
+        stuck = self.stuck
+        for job in self._waiting:
+            for error in stuck:
+                if job.volumes.needs(error.folder) or len(stuck) > MOST_STUCK:
+                    job.give_up(NoAnswerError(error.folder, source=error.source))
+                    break
 
     async def close(self) -> None:
         """Cancel everything; wait until the threads have ended, 2 s at most: a disk may not answer."""
@@ -242,8 +323,9 @@ class Lane:
             self._changed.notify_all()
         for job in self._jobs.values():
             job.cancel()
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join, 1.0)
+        for thread in tuple(self._threads):
+            if thread.stuck is None:
+                await asyncio.to_thread(thread.join, 1.0)
 
     def _forget(self) -> None:
         """Results are kept for the newest jobs only."""
@@ -253,24 +335,29 @@ class Lane:
 
     # The threads --------------------------------------------------------------------------------------------------
 
-    def _work(self, only_quick: bool) -> None:
+    def _work(self, thread: _Thread) -> None:
         _come_last()
-        while (job := self._next(only_quick)) is not None:
+        while (job := self._next(thread)) is not None:
             job.run()
 
-    def _next(self, only_quick: bool) -> Job[Any] | None:
+    def _next(self, thread: _Thread) -> Job[Any] | None:
         """The job whose turn it is, quick ones first; None at the end."""
         with self._changed:
-            while True:
-                if self._closed:
-                    return None
+            if thread.job is not None and thread.stuck is not None:
+                _LOGGER.warning("%s for %s has come back", thread.job.kind, thread.job.owner)
+            thread.job = thread.stuck = None
+            while not self._closed and not thread.replaced:
                 wanted = [job for job in self._waiting if not job.finished]
                 self._waiting = deque(wanted)
-                job = next((job for job in wanted if job.quick), None if only_quick else next(iter(wanted), None))
+                first = None if thread.only_quick else next(iter(wanted), None)
+                job = next((job for job in wanted if job.quick), first)
                 if job is not None:
                     self._waiting.remove(job)
+                    job.moved, thread.job = time.monotonic(), job
                     return job
                 self._changed.wait()
+            self._threads.remove(thread)
+            return None
 
 
 def _come_last() -> None:

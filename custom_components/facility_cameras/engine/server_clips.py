@@ -5,6 +5,8 @@ A job asked for by a request that went away is cancelled; one that takes longer 
 
 import asyncio
 from collections.abc import Callable
+import errno
+import os
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -21,6 +23,7 @@ from .clip_file import ClipError, Name
 from .film import make_film
 from .folder_name import folder_name
 from .lane import Job, JobCancelledError, JobState, Lane, LaneFullError
+from .lane_volumes import NoAnswerError, Volumes
 from .picture.stills import PictureError
 from .preview import Preview, make_preview
 from .sources import NoIndexError
@@ -115,7 +118,7 @@ class ClipCalls:
             return make(archive, identity, body["start"], body["end"], folder, name, job)
 
         try:
-            job = self._lane.submit(kind, identity, work, quick=quick)
+            job = self._lane.submit(kind, identity, work, quick=quick, volumes=Volumes(archive, folder))
         except LaneFullError:
             raise web.HTTPServiceUnavailable(text="too many jobs wait already") from None
         return _json(_state(job)) if kind == "preview" else await _answer(request, job)
@@ -194,6 +197,10 @@ def problem_of(error: BaseException | None) -> Problem | None:
         return None
     if isinstance(error, ClipError):
         return error.problem
+    if isinstance(error, NoAnswerError):
+        if error.source:
+            return ClipError(ClipCause.ARCHIVE_AWAY).problem
+        error = TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
     if isinstance(error, OSError):
         return {
             "cause": ClipCause.NOT_WRITTEN.value,

@@ -13,7 +13,8 @@ import os
 
 from .archive.archive import Archive
 from .fmp4_read import VIDEO, BadFootageError, parameter_sets, read_fragment, read_init
-from .lane import ExpectedError, Job, Lane
+from .lane import Job, Lane
+from .lane_volumes import ExpectedError, Volumes
 from .picture.stills import PICTURE_BYTES, PictureError, Stills
 from .sources import NoIndexError, Source, init_of, sources
 
@@ -102,7 +103,9 @@ class Thumbnails:
         await self._stills.close()
 
     async def _read(self, archive: Archive, camera: str, place: _Place) -> _Coded:
-        job = self._lane.submit("thumbnail", camera, lambda job: _read(archive, place, job), quick=True)
+        job = self._lane.submit(
+            "thumbnail", camera, lambda job: _read(archive, place, job), quick=True, volumes=Volumes(archive)
+        )
         try:
             await job.wait()
         except asyncio.CancelledError:

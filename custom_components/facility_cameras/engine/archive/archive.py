@@ -26,6 +26,7 @@ from .backlog import QUEUE_BYTES, Backlog, Memory, Work
 from .beside import Beside
 from .cleaner import Cleaner
 from .duty import Duties
+from .duty_kept import KeptDuties
 from .files import FILES, Files
 from .holding import LOOK_S, Holding
 from .index import Index
@@ -72,13 +73,11 @@ class Archive:
         self._beside = Beside(f"deleting in {root.name}", lambda: self.submit(None, 0, _look_after))
         self.cleaner = Cleaner(root, clock, self._beside.start, files)
         #: What its cameras' recording was about, from when to when.
-        self.duties = Duties(self, clock)
+        self.duties = Duties(self, clock, KeptDuties(remembered, archive_id))
         #: Files being written by their segment's id. A file stays here until the index says that it is closed.
         self.open_files: dict[int, SegmentFile] = {}
         #: Fragments dropped because neither disk nor memory took them.
         self.dropped = 0
-        #: Told of each gap that this made: camera, start and end (UTC microseconds), cause. Called from any thread.
-        self.on_dropped: Callable[[str, int, int, VolumeCause], None] = lambda _camera, _start, _end, _cause: None
         self._files = files
         self._holding = Holding(
             root,
@@ -96,8 +95,6 @@ class Archive:
         self._backlog = Backlog(memory or Memory())
         #: What failed of a camera's, until something of it succeeds.
         self._faults: dict[str, tuple[VolumeState, VolumeCause]] = {}
-        #: Where a camera's gap begins, and why.
-        self._gaps: dict[str, tuple[int, VolumeCause]] = {}
         self._slow_until = float("-inf")
         self._alive = clock.monotonic()
         self._turns = 0
@@ -200,9 +197,6 @@ class Archive:
     def begin(self, camera: str, facility: str, folder: str, run: str, codec: str, init: bytes, identity: bytes,
               start_us: int) -> Recording:  # fmt: skip
         """Begin a segment at `start_us`. `folder` is used if the camera has none in this archive yet."""
-        gap = self._gaps.pop(camera, None)
-        if gap is not None:
-            self.on_dropped(camera, gap[0], max(gap[0], start_us), gap[1])
         return Recording(Origin(camera, facility, folder, run, codec, init, identity), start_us, self.clock, self)
 
     def submit(self, recording: Recording | None, size: int, job: Callable[[], None]) -> None:
@@ -218,8 +212,6 @@ class Archive:
         self.dropped += 1
         if recording is not None:
             recording.failed = True
-            cause = self.volume.cause if away else VolumeCause.SLOW
-            self._gaps.setdefault(camera, (recording.start_us + recording.taken_us, cause))
 
     def ask[T](self, job: Callable[[Index], T]) -> Future[T]:
         """Have the writer thread do something with the index, after all that is queued. What it raises (OSError, also
@@ -325,21 +317,12 @@ class Archive:
         self._backlog.try_all()
         while self._holding.writable and (kept := self._backlog.due(self.clock.monotonic())) is not None:
             self._do(kept)
+        lost = 0
         for work in self._backlog.take_all():
-            recording = work.recording
-            if recording is not None and work.size:
-                start_us = recording.start_us + recording.duration_us
-                dropped_us, cause = self._gaps.get(recording.camera, (start_us, self._holding.volume.cause))
-                self._gaps[recording.camera] = min(start_us, dropped_us), cause
+            lost += work.size
             self._backlog.done(work)
-        now_us = self._now_us()
-        for camera, (start_us, cause) in self._gaps.items():
-            end_us = max(start_us, now_us)
-            _LOGGER.warning(
-                "archive %s: camera %s: %d s were not written", self.root, camera, (end_us - start_us) // 1_000_000
-            )
-            self.on_dropped(camera, start_us, end_us, cause)
-        self._gaps = {}
+        if lost:
+            _LOGGER.warning("archive %s: %d bytes of footage were not written", self.root, lost)
 
     def _repair(self) -> None:
         """Close one file that a crash or a lost volume left open, if there is any."""
@@ -375,6 +358,7 @@ class Archive:
             raise AwayError
         place = Place(self.root, holding.index, holding.folders, self.clock, self._files)
         file = place.make(recording.origin, start_us, self._left_open)
+        self.cleaner.places.written(1, self.clock.monotonic())
         self.open_files[file.number] = file
         self._recordings.add(recording)
         return file
@@ -416,8 +400,10 @@ class Archive:
         if holding.look():
             self._on_trusted()
         self._looked = True
-        if holding.volume.total:
-            self.cleaner.space.looked(holding.volume.total, holding.volume.free, self.clock.monotonic())
+        volume, now = holding.volume, self.clock.monotonic()
+        if volume.total:
+            self.cleaner.space.looked(volume.total, volume.free, now)
+            self.cleaner.places.looked(volume.files, volume.free_files, now)
         if not holding.writable or holding.index is None:
             return
         if not before:

@@ -18,6 +18,7 @@ import logging
 import os
 from pathlib import Path
 import sqlite3
+import sys
 from typing import Any
 
 from ..clock import Clock, microseconds
@@ -28,9 +29,9 @@ from .index import Index
 from .lot import Deleted, Lot, entries as lot_entries, finish
 from .outlook import FacilityOutlook, Outlook
 from .retention import Future, Intervals, Kept, Reason, Rules, Shelves, merged, overlaps
-from .space import AHEAD_S, Space
+from .space import AHEAD_S, Space, places
 from .stuck import Stuck
-from .volume import keep_free
+from .volume import keep_files, keep_free
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -84,7 +85,8 @@ class Cleaner:
         #: Days to keep by camera, what is wanted by facility.
         self.days: Mapping[str, int] = {}
         self.rules: Mapping[str, Rules] = {}
-        self.space = Space()
+        #: Room on the volume: bytes, and places in its table of files.
+        self.space, self.places = Space(), places()
         #: Newest of what is told; each replaced as a whole.
         self.report = Report()
         self.outlook: Mapping[str, FacilityOutlook] = {}
@@ -111,6 +113,8 @@ class Cleaner:
         self._stuck = Stuck()
         self._utc_offset = clock.utc() - clock.monotonic()
         self._stepped = clock.monotonic()
+        #: As it was when our clock had last been steady, None if it was not yet.
+        self._steady_offset: float | None = None
 
     # When ---------------------------------------------------------------------------------------------------------
 
@@ -176,7 +180,17 @@ class Cleaner:
         now, offset = self._clock.monotonic(), self._clock.utc() - self._clock.monotonic()
         if abs(offset - self._utc_offset) > STEP_S:
             self._utc_offset, self._stepped = offset, now
-        return now - self._stepped >= STEADY_S
+        if now - self._stepped < STEADY_S:
+            return False
+        self._steady_offset = offset
+        return True
+
+    def _age_us(self) -> int:
+        """By what ages are told. A clock that was just set forward makes no footage older: what is too young to be deleted
+        for room stays so, until it is certain that the new date is no passing error.
+        """
+        offset = self._utc_offset if self._steady_offset is None else min(self._utc_offset, self._steady_offset)
+        return microseconds(self._clock.monotonic() + offset)
 
     def _tell(self, **changes: Any) -> None:
         self.report = replace(self.report, **changes)
@@ -216,7 +230,7 @@ class Cleaner:
             kept = retention.cameras(index, self.days, self.rules)
             if self._stuck.try_again(self._clock.monotonic()):
                 self._days_at = self._clock.monotonic()
-            now_us = self._now_us()
+            now_us = self._age_us()
             kept_out = {
                 camera: merged([*held.get(camera, []), *self._stuck.places.get(camera, [])])
                 for camera in held.keys() | self._stuck.places.keys()
@@ -226,7 +240,8 @@ class Cleaner:
             if (lot := self._choose(index, shelves, busy, steady=steady)) is not None:
                 self._lot = lot
                 entries = lot_entries(self.root, lot, kept_out)
-                self._run(lambda: lot.enter(self.root, now_us, entries, self._files))
+                at_us = self._now_us()
+                self._run(lambda: lot.enter(self.root, at_us, entries, self._files))
                 return True
             # Only now: on a disk that is full these could not be written.
             index.keep_days(self.days)
@@ -250,10 +265,12 @@ class Cleaner:
                 if rows := shelves.oldest(over, LOT, self._late, facility):
                     return Lot(Reason.QUOTA, rows[::-1])
                 over_quota.add(facility)
-        lacking = self.space.lacking(now) or int(self.space.probe(now))
+        lacking, files = (room.lacking(now) or int(room.probe(now)) for room in (self.space, self.places))
         if lacking > 0 and (rows := shelves.oldest(lacking, LOT, self._late)):
             return Lot(Reason.SPACE, rows[::-1])
-        short = lacking > 0 or self.space.short > 0
+        if files > 0 and (rows := shelves.oldest(sys.maxsize, min(files, LOT), self._late)):
+            return Lot(Reason.SPACE, rows[::-1])
+        short = lacking > 0 or files > 0 or self.space.short > 0 or self.places.short > 0
         young = short and not self._stuck.places and not shelves.oldest(1, 1, self._late)
         self._tell(
             over_quota=frozenset(over_quota),
@@ -290,7 +307,8 @@ class Cleaner:
 
     def _run(self, job: Callable[[], list[Deleted]]) -> None:
         """Do what may take long beside the writer thread; the next turn takes over what came of it."""
-        self.space.deleting(self._clock.monotonic())
+        for room in (self.space, self.places):
+            room.deleting(self._clock.monotonic())
         self._running = Running(self._start, job, self._clock.monotonic)
 
     def _until(self) -> Callable[[], bool]:
@@ -304,6 +322,7 @@ class Cleaner:
             if error is None:
                 lot.gone.append(row)
                 self.space.deleted(row.size)
+                self.places.deleted(1)
                 with contextlib.suppress(OSError):
                     # The day's folder, once it is empty. Here, so that no folder goes in which a file is just begun.
                     self._files.rmdir((self.root / row.path).parent)
@@ -324,7 +343,9 @@ class Cleaner:
         """Count and sum until time is up; at the end tell all of it. Returns whether there is more."""
         kept = retention.cameras(index, self.days, self.rules)
         while self._counting:
-            self._sums.count_due(index, self._counting.pop(), held, now_us)
+            if not self._sums.count_due(index, self._counting[-1], held, now_us, self._late):
+                return True
+            self._counting.pop()
             if self._late():
                 return True
         if not self._sums.renew(index, held, now_us, self._late):
@@ -333,10 +354,14 @@ class Cleaner:
         if self.space.total:
             footage = sum(index.footage(facility)[0] for facility in {camera.facility for camera in kept})
             room = self.space.free - keep_free(self.space.total)
+            if self.places.total:
+                # In bytes, at the size that files have here.
+                count = index.count()
+                room = min(room, (self.places.free - keep_files(self.places.total)) * footage // max(count, 1))
             self.outlook = self._sums.told(kept, self.rules, self.days, footage, room)
         self._stuck.tried()
         files, size = self._sums.due
-        nothing = self.space.frees_nothing
+        nothing = self.space.frees_nothing or self.places.frees_nothing
         self._failed_s = FAILED_S
         self._tell(
             last_us=self._now_us(),

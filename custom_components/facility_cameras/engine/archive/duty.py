@@ -6,7 +6,8 @@ switched off or idle when the engine ended stays so meanwhile: nobody says that 
 monotonic: where our clock is set forward, the time that never was is `clock`; where it is set back, what it says now
 is believed, and what was told of that time before is cut away. No interval overlaps another.
 
-While the index is away changes are kept here, and written once it is back. Each also stands in the journal:
+While the index is away changes are kept here (and, for another engine, in duty_kept.py), and written once it is back.
+Each also stands in the journal:
 `{"what": "duty", "camera", "start", "kind", "reason"}` begins an interval, which lasts until the camera's next one; the
 kind `gone` begins none (the camera was removed). `recall` makes the table again from these.
 """
@@ -14,6 +15,7 @@ kind `gone` begins none (the camera was removed). `recall` makes the table again
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+import logging
 from pathlib import Path
 import sqlite3
 import threading
@@ -22,8 +24,11 @@ from typing import Protocol
 from ..api import Cause, Duty
 from ..clock import Clock, microseconds
 from . import journal
+from .duty_kept import KEEP_S, KeptDuties
 from .index import Index
 from .recording import Recording
+
+_LOGGER = logging.getLogger(__name__)
 
 #: What was to be recorded.
 WANTED = frozenset({Duty.RECORD, Duty.OFFLINE, Duty.VOLUME, Duty.OVERLOAD, Duty.DOWN})
@@ -78,10 +83,12 @@ class Store(Protocol):
 class Duties:
     """The duties of one archive's cameras. Used from the event loop, but for what says otherwise."""
 
-    def __init__(self, archive: Store, clock: Clock) -> None:
-        """Begin with no camera."""
+    def __init__(self, archive: Store, clock: Clock, kept: KeptDuties) -> None:
+        """Begin with no camera. `kept` is what the engine before this one could not write."""
         self._archive = archive
         self._clock = clock
+        self._kept = kept
+        self._kept_at = float("-inf")
         self._offset = clock.utc() - clock.monotonic()
         self._newest = microseconds(clock.utc())
         self._current: dict[str, Interval] = {}
@@ -140,7 +147,11 @@ class Duties:
     def close(self) -> None:
         """The engine ends: write how far it is true. The archive is closed after this."""
         if self._current or self._unwritten:
-            self._submit(self._now())
+            now_us = self._now()
+            if self._archive.index is None:
+                # Its thread may not come back to do it.
+                self._keep_unwritten(now_us)
+            self._submit(now_us)
 
     def _submit(self, now_us: int) -> None:
         self._writing = True
@@ -197,13 +208,15 @@ class Duties:
         try:
             index = self._archive.index
             if index is None:
+                if self._clock.monotonic() >= self._kept_at:
+                    self._keep_unwritten(now_us)
                 return
             with self._lock:
                 told = list(self._unwritten)
                 current = dict(self._current)
             if self._left is None:
                 _catch_up(index, self._archive.root)
-                self._left = _end_open(index, now_us)
+                self._left = self._take_over(index, now_us)
                 again: list[Interval] = []
             elif index is not self._index:
                 # The same again, or a new one in its place: what lasts is put into it (again).
@@ -211,7 +224,7 @@ class Duties:
                 again = [one for camera, one in current.items() if camera not in waiting]
             else:
                 again = []
-            begun = self._with_what_was_left(told)
+            begun = _with_what_was_left(told, self._left)
             if begun:
                 journal.append(self._archive.root, now_us, [_entry(one) for one in begun])
             with index.transaction() as connection:
@@ -222,15 +235,33 @@ class Duties:
         finally:
             self._writing = False
 
-    def _with_what_was_left(self, told: Iterable[Interval]) -> list[Interval]:
-        """Before a camera's first interval: what lies between it and where the engine before this one ended."""
-        left, found = dict(self._left or {}), []
-        for one in told:
-            end_us, kind = left.pop(one.camera, (one.start_us, ""))
-            if end_us < one.start_us:
-                found.append(Interval(one.camera, end_us, OPEN, kind if kind in _RESTING else Duty.DOWN))
-            found.append(one)
-        return found
+    def _keep_unwritten(self, now_us: int) -> None:
+        self._kept_at = self._clock.monotonic() + KEEP_S
+        with self._lock:
+            entries = [_entry(one) for one in self._unwritten]
+        try:
+            self._kept.keep(entries, now_us)
+        except OSError as error:
+            _LOGGER.warning("archive %s: what it misses cannot be kept: %s", self._archive.root, error)
+
+    def _take_over(self, index: Index, now_us: int) -> dict[str, tuple[int, str]]:
+        """Where the engines before this one left off, once all is written that they could not write. Raises OSError and
+        sqlite3.Error.
+        """
+        root, left = self._archive.root, dict[str, tuple[int, str]]()
+        for entries, until_us in self._kept.before():
+            if until_us > _alive(index):
+                told = [one for one in map(_interval, entries) if one is not None]
+                if begun := _with_what_was_left(told, left):
+                    journal.append(root, now_us, [_entry(one) for one in begun])
+                with index.transaction() as connection:
+                    for one in begun:
+                        _put(connection, one)
+                    _set_alive(connection, until_us)
+                left |= _end_open(index, now_us)
+        left |= _end_open(index, now_us)
+        self._kept.forget()
+        return left
 
     def _written(self, index: Index, told: set[Interval]) -> None:
         cameras = {one.camera for one in told}
@@ -296,6 +327,17 @@ def recall(index: Index, root: Path, after_us: int = 0) -> None:
             if entry.get("what") == "duty" and (one := _interval(entry)) is not None:
                 _put(connection, one)
         _set_alive(connection, newest_us)
+
+
+def _with_what_was_left(told: Iterable[Interval], left: Mapping[str, tuple[int, str]]) -> list[Interval]:
+    """Before a camera's first interval: what lies between it and where the engine before this one ended."""
+    left, found = dict(left), []
+    for one in told:
+        end_us, kind = left.pop(one.camera, (one.start_us, ""))
+        if end_us < one.start_us:
+            found.append(Interval(one.camera, end_us, OPEN, kind if kind in _RESTING else Duty.DOWN))
+        found.append(one)
+    return found
 
 
 def _interval(entry: Mapping[str, object]) -> Interval | None:

@@ -13,7 +13,7 @@ import sqlite3
 
 from ..api import VolumeCause, VolumeState
 from ..clock import Clock, microseconds
-from . import opening
+from . import opening, reserve
 from .behind import Behind
 from .files import Files, Folders
 from .generation import RENEW_S as GENERATION_S, Generation
@@ -145,6 +145,8 @@ class Holding:
                 self._open()
             if self._clock.monotonic() >= self._renew_at and found.writable:
                 self._renew_generation()
+                if found.state is VolumeState.OK:
+                    self._set_reserve_aside()
         except HeldError as error:
             self.close()
             if not error.elsewhere:
@@ -157,6 +159,11 @@ class Holding:
         except (OSError, sqlite3.Error) as error:
             self.close()
             state, cause = _meaning(error)
+            if VolumeState.FULL in (state, found.state):
+                self._give_reserve_up()
+            if found.state is VolumeState.FULL:
+                # Whatever the index says of it.
+                state, cause = found.state, found.cause
             self._tell_once(state, cause, error)
             return replace(found, state=state, cause=cause)
         return found
@@ -203,6 +210,21 @@ class Holding:
             _LOGGER.warning("archive %s: its generation cannot be renewed: %s", self._root, error)
         else:
             self.copy_accepted = False
+
+    def _set_reserve_aside(self) -> None:
+        try:
+            reserve.set_aside(self._root, self._files)
+        except OSError as error:
+            _LOGGER.warning("archive %s: no room can be set aside: %s", self._root, error)
+
+    def _give_reserve_up(self) -> None:
+        """There is no room to open the index: open it again at once, with what was set aside."""
+        try:
+            if reserve.give_up(self._root, self._files):
+                _LOGGER.warning("archive %s: no room to open its index: what was set aside is given up", self._root)
+                self.look_at = float("-inf")
+        except OSError as error:
+            _LOGGER.warning("archive %s: what was set aside cannot be given up: %s", self._root, error)
 
     def _set_index_aside(self) -> None:
         """The index turned out to be broken: the next look makes a new one."""

@@ -271,6 +271,10 @@ class Index:
         rows = self.query("SELECT init FROM format WHERE id = ?", number)
         return bytes(rows[0][0]) if rows else None
 
+    def count(self) -> int:
+        """How many segments there are."""
+        return int(self.query("SELECT coalesce(sum(segments), 0) FROM run")[0][0])
+
     def footage(self, facility: str) -> tuple[int, int | None]:
         """Bytes and oldest start of a facility's footage."""
         rows = self.query(

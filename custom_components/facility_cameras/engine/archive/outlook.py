@@ -16,8 +16,8 @@ from .retention import DAY_US, HOUR_US, Intervals, Kept, Rules, between
 
 #: A rate is told once there is so much footage to measure it from.
 LEAST_US = HOUR_US
-#: So many files of a camera that are due and still there are counted; more are as bad.
-COUNTED = 2000
+#: So many files that are due are counted at once.
+COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Outlook:
         self._hours: dict[int, dict[str, int]] = {}
         self._held: dict[tuple[str, int, int], int] = {}
         self._due: dict[str, tuple[int, int]] = {}
+        #: As far as they are counted: files, bytes, and behind which start and id it goes on.
+        self._counted: dict[str, tuple[int, int, tuple[int, int]]] = {}
         self._first_us: int | None = None
         self._now_us = 0
         self._whole = False
@@ -95,24 +97,33 @@ class Outlook:
         self._whole = True
         return True
 
-    def count_due(self, index: Index, camera: Kept, held: Intervals, now_us: int) -> None:
-        """Count what of a camera is past its days by more than an hour and still there. Raises sqlite3.Error."""
-        files = size = 0
-        if camera.days is not None:
-            until_us = now_us - max(camera.days * DAY_US, HOUR_US) - HOUR_US
-            for start_us, end_us in between(held.get(camera.uid, []), until_us):
-                ((more, bytes_),) = index.query(
-                    "SELECT count(*), coalesce(sum(bytes), 0) FROM (SELECT bytes FROM segment WHERE state > 0 AND "
-                    "camera = (SELECT id FROM camera WHERE uid = ?) AND start_us >= ? AND start_us < ? AND end_us <= ? "
-                    "LIMIT ?)",
-                    camera.uid, start_us, end_us, end_us, COUNTED,
+    def count_due(self, index: Index, camera: Kept, held: Intervals, now_us: int, late: Callable[[], bool]) -> bool:
+        """Count what of a camera is past its days by more than an hour and still there. False if time was up: call again.
+        Raises sqlite3.Error.
+        """
+        files, size, after = self._counted.pop(camera.uid, (0, 0, (0, 0)))
+        until_us = 0 if camera.days is None else now_us - max(camera.days * DAY_US, HOUR_US) - HOUR_US
+        for start_us, end_us in between(held.get(camera.uid, []), until_us):
+            more = True
+            while more and after[0] < end_us:
+                rows = index.query(
+                    "SELECT start_us, id, bytes FROM segment WHERE state > 0 AND "
+                    "camera = (SELECT id FROM camera WHERE uid = ?) AND start_us >= ? AND (start_us, id) > (?, ?) "
+                    "AND start_us < ? AND end_us <= ? ORDER BY start_us, id LIMIT ?",
+                    camera.uid, max(start_us, after[0]), *after, end_us, end_us, COUNTED,
                 )  # fmt: skip
-                files, size = files + more, size + bytes_
+                more = bool(rows)
+                if more:
+                    files, size, after = files + len(rows), size + sum(row[2] for row in rows), rows[-1][:2]
+                    if late():
+                        self._counted[camera.uid] = files, size, after
+                        return False
         self._due[camera.uid] = files, size
+        return True
 
     @property
     def due(self) -> tuple[int, int]:
-        """Files and bytes past their days by more than an hour, as counted last; at most COUNTED files a camera."""
+        """Files and bytes past their days by more than an hour, as counted last."""
         return sum(files for files, _ in self._due.values()), sum(size for _, size in self._due.values())
 
     def _rates(self) -> dict[str, float]:

@@ -37,7 +37,7 @@ class Reason(StrEnum):
     """Why footage was deleted, as the journal and the index tell it."""
 
     DAYS = "days"  # older than the days to keep
-    SPACE = "space"  # to keep space free on the volume
+    SPACE = "space"  # to keep room free on the volume, for bytes or for files
     QUOTA = "quota"  # the facility has no more room of its own
     LOST = "lost"  # somebody else deleted it
 

@@ -1,15 +1,19 @@
 """How much room has to be made on the volume, by our own estimate; and whether deleting makes any.
 
+Room is of two kinds, and either may run out first: bytes, and places in the file system's table of files (inodes). All
+that is said here holds for each of them, in its own unit.
+
 Promise I4: room is made before it is needed. From how fast was written lately it is known what the next minutes take.
 What was deleted and has not shown up as free space (a snapshot or a recycle bin keeps it, somebody holds the file open,
 another program takes it) is counted as if it were free: so no more is deleted than the estimate asks for, however long
 nothing shows. Now and then one file is deleted all the same: it tells whether that is still so, for if it is not, a disk
-that another program filled once would stay full. Bytes, and monotonic seconds. For the writer thread.
+that another program filled once would stay full. Bytes or files, and monotonic seconds. For the writer thread.
 """
 
 from collections import deque
+from collections.abc import Callable
 
-from .volume import keep_free
+from .volume import keep_files, keep_free
 
 #: Over so long the rate is measured, in samples of so long.
 RATE_S, SAMPLE_S = 300.0, 10.0
@@ -18,8 +22,8 @@ AHEAD_S, LOT_S = 180.0, 600.0
 #: What was deleted must show as free space within this time, by a quarter at least.
 SETTLE_S = 60.0
 SHOWN = 0.25
-#: It is told where so many times in a row, and of so many bytes, nothing showed: others write too.
-TOLD, TOLD_BYTES = 2, 32 << 20
+#: It is told where so many times in a row, and of so much in all, nothing showed: others write too.
+TOLD, TOLD_BYTES, TOLD_FILES = 2, 32 << 20, 100
 #: While nothing shows a file is deleted after so long, each time twice as long.
 PROBE_S, LONGEST_PROBE_S = 600.0, 6 * 3600.0
 
@@ -27,18 +31,23 @@ PROBE_S, LONGEST_PROBE_S = 600.0, 6 * 3600.0
 class Space:
     """What is known of the volume's room. Tell it of every write, deletion and look."""
 
-    def __init__(self) -> None:
-        """Nothing is known."""
+    def __init__(self, keep: Callable[[int], int] = keep_free, told: int = TOLD_BYTES) -> None:
+        """Nothing is known. `keep` is what is to be kept free of all that there is; that nothing shows is told once it is
+        about as much as `told`.
+        """
+        self._keep = keep
+        self._told = told
+        #: 0 where there is no bound, or none is known: then nothing ever lacks.
         self.total = 0
         self._free = 0
         self._written = 0
         self._looked_written = 0
         self._samples: deque[tuple[float, int]] = deque()
         self._making = False
-        #: Since when what was deleted is watched: time, then free space and bytes written then. None: nothing is.
+        #: Since when what was deleted is watched: time, then free space and what was written then. None: nothing is.
         self._watched: tuple[float, int, int] | None = None
         self._deleted = 0
-        #: Deleted bytes that did not show within their time.
+        #: What was deleted and did not show within its time.
         self._missing = 0
         self._unseen = 0
         self._probe_at = 0.0
@@ -92,24 +101,26 @@ class Space:
 
     @property
     def free(self) -> int:
-        """Free bytes, with what was written since the last look."""
+        """What is free, with what was written since the last look."""
         return self._free - (self._written - self._looked_written)
 
     @property
     def frees_nothing(self) -> bool:
         """Whether deleting makes no room."""
-        return self._unseen >= TOLD and self._missing >= TOLD_BYTES
+        return self._unseen >= TOLD and self._missing >= self._told
 
     def rate(self, now: float) -> float:
-        """Bytes per second, as was written over the last minutes."""
+        """What is written per second, as it was over the last minutes."""
         first = next((sample for sample in self._samples if sample[0] >= now - RATE_S), None)
         if first is None or now - first[0] < SAMPLE_S:
             return 0.0
         return (self._written - first[1]) / (now - first[0])
 
     def lacking(self, now: float) -> int:
-        """Bytes to be deleted so that what is kept free stays free over the next minutes; 0 if there is room."""
-        keep, rate = keep_free(self.total), self.rate(now)
+        """What is to be deleted so that what is kept free stays free over the next minutes; 0 if there is room."""
+        if not self.total:
+            return 0
+        keep, rate = self._keep(self.total), self.rate(now)
         # On a small volume, or at a great rate, this must not take all that there is.
         low = keep + min(round(rate * AHEAD_S), keep)
         high = keep + min(round(rate * (AHEAD_S + LOT_S)), 2 * keep)
@@ -122,8 +133,8 @@ class Space:
 
     @property
     def short(self) -> int:
-        """Bytes that lack, by what is seen, of what is to be kept free."""
-        return max(0, keep_free(self.total) - self.free)
+        """What lacks, by what is seen, of what is to be kept free."""
+        return max(0, self._keep(self.total) - self.free) if self.total else 0
 
     def probe(self, now: float) -> bool:
         """Whether one file is to be deleted to see what comes of it."""
@@ -131,3 +142,8 @@ class Space:
 
     def _deleted_unseen(self) -> int:
         return self._deleted - self._shown() if self._watched is not None else 0
+
+
+def places() -> Space:
+    """Room in the table of files: each file is one."""
+    return Space(keep_files, TOLD_FILES)

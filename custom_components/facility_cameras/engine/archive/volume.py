@@ -20,6 +20,8 @@ FULL_BYTES = 256 << 20
 #: Kept free by retention: the larger of the two.
 KEEP_BYTES = 5 << 30
 KEEP_SHARE = 0.05
+#: So many more files that can be made, and a tenth of all on a volume with few: the smaller of the two is kept free.
+KEEP_FILES = 10_000
 
 #: What an error in writing says about the volume; any other is a fault of the disk.
 _MEANING = {
@@ -46,13 +48,17 @@ _MEANING = {
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """What was found. Bytes; `device` is the number of its file system, 0 where it is not known."""
+    """What was found. Bytes; `device` is the number of its file system, 0 where it is not known. `files` is how many
+    there may be, 0 where nothing but room limits them, and `free_files` how many more.
+    """
 
     state: VolumeState
     total: int = 0
     free: int = 0
     cause: VolumeCause = VolumeCause.NONE
     device: int = 0
+    files: int = 0
+    free_files: int = 0
 
     @property
     def writable(self) -> bool:
@@ -63,6 +69,11 @@ class Volume:
 def keep_free(total: int) -> int:
     """Bytes that retention keeps free on a volume of this size."""
     return max(KEEP_BYTES, round(total * KEEP_SHARE)) if total > 4 * KEEP_BYTES else total // 10
+
+
+def keep_files(total: int) -> int:
+    """How many files that can still be made retention keeps free on a volume that takes so many in all."""
+    return min(KEEP_FILES, total // 10)
 
 
 def meaning(error: OSError) -> tuple[VolumeState, VolumeCause]:
@@ -87,16 +98,26 @@ def look(root: Path, archive_id: str, marker_name: str = MARKER, *, files: Files
         return Volume(state, cause=cause)
     if not isinstance(marker, dict) or marker.get("id") != archive_id:
         return Volume(VolumeState.MISSING, cause=VolumeCause.OTHER_ARCHIVE)
+    state, cause = _state(found)
+    total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+    return Volume(state, total, free, cause, device, found.f_files, found.f_favail)
+
+
+def _state(found: os.statvfs_result) -> tuple[VolumeState, VolumeCause]:
+    """What the room on a volume that is ours lets us do."""
     total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
     if found.f_flag & os.ST_RDONLY:
-        return Volume(VolumeState.READ_ONLY, total, free, VolumeCause.READ_ONLY, device)
+        return VolumeState.READ_ONLY, VolumeCause.READ_ONLY
     if free < min(FULL_BYTES, total // 20):
-        return Volume(VolumeState.FULL, total, free, VolumeCause.NO_SPACE, device)
+        return VolumeState.FULL, VolumeCause.NO_SPACE
+    # Many file systems (Btrfs, exFAT, network shares) know no such limit, and say 0.
     if found.f_files and not found.f_favail:
-        return Volume(VolumeState.FULL, total, free, VolumeCause.NO_INODES, device)
+        return VolumeState.FULL, VolumeCause.NO_INODES
     if free < keep_free(total):
-        return Volume(VolumeState.LOW, total, free, VolumeCause.NO_SPACE, device)
-    return Volume(VolumeState.OK, total, free, device=device)
+        return VolumeState.LOW, VolumeCause.NO_SPACE
+    if found.f_files and found.f_favail < keep_files(found.f_files):
+        return VolumeState.LOW, VolumeCause.NO_INODES
+    return VolumeState.OK, VolumeCause.NONE
 
 
 def is_lost(root: Path, path: Path, files: Files = FILES) -> bool:

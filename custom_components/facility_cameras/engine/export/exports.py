@@ -23,6 +23,7 @@ from ..api_footage import ExportRequest, ExportState
 from ..clock import Clock, microseconds
 from ..folder_name import folder_name
 from ..lane import Job, JobCancelledError, Lane, LaneFullError
+from ..lane_volumes import NoAnswerError, Volumes
 from ..supervisor import Supervisor
 from .names import export_name
 from .plan import ExportError, release
@@ -249,27 +250,37 @@ class Exports:
         def work(job: Job[bool]) -> bool:
             return export.work.step(archive, job)
 
-        export.job = self._submit(export, work)
-        await self._change(export, RUNNING, None)
+        volumes = Volumes(archive, Path(export.request["folder"]))
+        export.job = self._submit(export, work, volumes=volumes)
+        if not export.job.finished:
+            await self._change(export, RUNNING, None)
         await export.job.wait()
         error = export.job.error
+        if isinstance(error, NoAnswerError):
+            # It is tried again, but not begun with before what hangs has come back.
+            raise _no_answer(error) from error
         if error is not None and not isinstance(error, (ExportError, JobCancelledError)):
             # A mistake of ours ends one export; the lane has logged it.
             raise ExportError("fault", lasting=True, reason=type(error).__name__) from error
         return bool(export.job.result)
 
-    def _submit[T](self, export: Export, work: Callable[[Job[T]], T], *, quick: bool = False) -> Job[T]:
+    def _submit[T](
+        self, export: Export, work: Callable[[Job[T]], T], *, volumes: Volumes, quick: bool = False
+    ) -> Job[T]:
         try:
-            return self._lane.submit("export", export.facility, work, quick=quick, kept=True)
+            return self._lane.submit("export", export.facility, work, quick=quick, kept=True, volumes=volumes)
         except LaneFullError:
             raise ExportError("busy") from None
 
     async def _discard(self, export: Export) -> None:
         """Take away what was made, in the lane."""
+        volumes = Volumes(target=Path(export.request["folder"]))
         while True:
             try:
-                job = self._submit(export, lambda _: export.work.discard(), quick=True)
+                job = self._submit(export, lambda _: export.work.discard(), volumes=volumes, quick=True)
                 await job.wait()
+                if isinstance(job.error, NoAnswerError):
+                    raise _no_answer(job.error)
                 _ = job.result
             except JobCancelledError:
                 return  # the engine ends; the next one cancels it
@@ -374,6 +385,10 @@ def in_need(exports: Iterable[Export], now: float) -> list[str]:
         for export in exports
         if export.state not in OVER and (export.paused_at is None or now - export.paused_at <= KEPT_S)
     ]
+
+
+def _no_answer(error: NoAnswerError) -> ExportError:
+    return ExportError("archive_away") if error.source else ExportError("destination_away", folder=error.folder)
 
 
 def _load(folder: Path) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from ..archive.schema import EXPORT_HOLD
 from ..archive.segment_file import SegmentFile
 from ..folder_name import folder_name
 from ..gaps import TRAIL_US, Piece, deleted, explained, merged, without
-from ..lane import ExpectedError
+from ..lane_volumes import ExpectedError
 from .names import stamp, unused
 
 #: Files of one export. A camera has 1,440 a day.

@@ -1,0 +1,59 @@
+"""What an archive that is away could not be told of its cameras' duties, in the engine's own folder.
+
+Promise I5 (truth): the volume was lost, and then the engine ended, or the machine was started anew because of it: that
+time is told as the lost volume's, not as one in which no engine ran. Entries are as in the journal (duty.py).
+"""
+
+import hashlib
+from pathlib import Path
+
+import orjson
+
+from .files import read_whole, replace_file
+
+#: While the archive is away this is written so often, seconds: as much is unknown if the power fails then.
+KEEP_S = 60.0
+_BYTES = 16 << 20
+
+
+#: So many engines that ended one after another without seeing the archive.
+_LIVES = 100
+
+#: What one engine could not write: the entries, and until when (UTC microseconds) what lasts lasted at least.
+type Life = tuple[list[dict[str, object]], int]
+
+
+class KeptDuties:
+    """Of one archive. For one thread at a time."""
+
+    def __init__(self, folder: Path | None, archive_id: str) -> None:
+        """`folder` is the engine's own; without one nothing is kept."""
+        # An id comes from outside, and is no file name.
+        name = hashlib.sha256(archive_id.encode()).hexdigest()[:32]
+        self._path = folder / f"duty-{name}.json" if folder is not None else None
+        self._before: list[Life] | None = None
+
+    def keep(self, entries: list[dict[str, object]], now_us: int) -> None:
+        """Keep what this engine could not write, behind what those before it could not. Raises OSError."""
+        if self._path is not None:
+            lives = [*self.before(), (entries, now_us)][-_LIVES:]
+            replace_file(self._path, orjson.dumps(lives))
+
+    def before(self) -> list[Life]:
+        """What the engines before this one could not write, oldest first; nothing if that cannot be read."""
+        if self._before is None:
+            try:
+                told = orjson.loads(read_whole(self._path, _BYTES)) if self._path is not None else []
+                self._before = [
+                    ([entry for entry in entries if isinstance(entry, dict)], int(until_us))
+                    for entries, until_us in told
+                ]
+            except OSError, ValueError, TypeError:
+                self._before = []
+        return self._before
+
+    def forget(self) -> None:
+        """The archive knows it all. Raises OSError."""
+        self._before = []
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
