@@ -127,7 +127,7 @@ def _content(path: Path) -> bytes | None:
 async def test_the_camera_as_target(home: HomeAssistant, recorded: MockConfigEntry, action: str) -> None:
     """An automation may name it as target, which makes a list of it. Two are no camera."""
     camera = entity_id(home, "camera", camera_id(recorded, "Cổng chính"), "camera")
-    when = {"start": await begin_of(home, recorded), "duration": {"seconds": 2}}
+    when: dict[str, Any] = {"start": await begin_of(home, recorded), "duration": {"seconds": 2}}
     answer: Any = await home.services.async_call(
         DOMAIN, action, when, blocking=True, return_response=True, target={"entity_id": [camera]}
     )
