@@ -94,6 +94,18 @@ def test_engines_that_ended_without_their_volume(
         )
 
 
+def test_nothing_is_kept_once_the_archive_knows_it(tmp_path: Path, state: Path) -> None:
+    root, clock = tmp_path / "a", HandClock()
+    with hand_run(root, clock, state) as archive:
+        live(archive, clock, 20, ("c1", Duty.RECORD, ""))
+        (root / MARKER).unlink()
+        live(archive, clock, 20, ("c1", Duty.VOLUME, "missing"))
+        assert list(state.glob("duty-*"))
+        mark(root)
+        live(archive, clock, 20, ("c1", Duty.RECORD, ""))
+        assert not list(state.glob("duty-*"))
+
+
 def test_what_the_archive_knows_better_is_not_taken(tmp_path: Path, state: Path) -> None:
     root, clock = tmp_path / "a", HandClock()
     with hand_run(root, clock, state) as archive:

@@ -86,14 +86,14 @@ def later(lane: Lane) -> None:
 @pytest.mark.parametrize("quick", [False, True])
 async def test_who_hangs_is_told_and_holds_up_no_other(lane: Lane, hangs: Callable[[], Hangs], quick: bool) -> None:
     dead, well = Volumes(Disk(), Path("/dead")), Volumes(Disk(), Path("/well"))
-    hanging = hangs()
-    first = lane.submit("export", "first", hanging, quick=quick, volumes=dead)
-    await hanging.until_begun()
     if quick:
-        # The other thread takes quick ones too.
+        # Its thread takes quick ones too.
         other = hangs()
         lane.submit("export", "long", other, volumes=Volumes(Disk(), Path("/dead too")))
         await other.until_begun()
+    hanging = hangs()
+    first = lane.submit("export", "first", hanging, quick=quick, volumes=dead)
+    await hanging.until_begun()
     second = lane.submit("export", "second", lambda _: 2, quick=quick, volumes=well)
     third = lane.submit("export", "third", lambda _: 3, quick=quick, volumes=dead)
     lane.replace_stuck(first.moved + STUCK_S - 1)

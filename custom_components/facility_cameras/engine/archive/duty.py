@@ -232,6 +232,7 @@ class Duties:
                     _put(connection, one)
                 _set_alive(connection, now_us)
             self._written(index, set(told))
+            self._kept.forget()
         finally:
             self._writing = False
 
@@ -259,9 +260,7 @@ class Duties:
                         _put(connection, one)
                     _set_alive(connection, until_us)
                 left |= _end_open(index, now_us)
-        left |= _end_open(index, now_us)
-        self._kept.forget()
-        return left
+        return left | _end_open(index, now_us)
 
     def _written(self, index: Index, told: set[Interval]) -> None:
         cameras = {one.camera for one in told}

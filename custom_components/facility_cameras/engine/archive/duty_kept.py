@@ -32,11 +32,13 @@ class KeptDuties:
         name = hashlib.sha256(archive_id.encode()).hexdigest()[:32]
         self._path = folder / f"duty-{name}.json" if folder is not None else None
         self._before: list[Life] | None = None
+        self._is_there = True
 
     def keep(self, entries: list[dict[str, object]], now_us: int) -> None:
         """Keep what this engine could not write, behind what those before it could not. Raises OSError."""
         if self._path is not None:
             lives = [*self.before(), (entries, now_us)][-_LIVES:]
+            self._is_there = True
             replace_file(self._path, orjson.dumps(lives))
 
     def before(self) -> list[Life]:
@@ -55,5 +57,6 @@ class KeptDuties:
     def forget(self) -> None:
         """The archive knows it all. Raises OSError."""
         self._before = []
-        if self._path is not None:
+        if self._path is not None and self._is_there:
             self._path.unlink(missing_ok=True)
+            self._is_there = False
