@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 import time
 
@@ -43,15 +44,17 @@ _SNAPSHOT_LIFE_S = 24 * 3600
 _MOST_SNAPSHOTS = 2000
 
 _SET_RECORDING = vol.Schema({**cv.ENTITY_SERVICE_FIELDS, vol.Required(CONF_RECORD): cv.boolean})
+#: Home Assistant makes a list of what an automation gives as target.
+_ONE_ENTITY = vol.All(cv.ensure_list, vol.Length(min=1, max=1), [cv.entity_id], itemgetter(0))
 _SNAPSHOT = vol.Schema(
     {
-        vol.Required(ATTR_ENTITY_ID): cv.entity_id,
+        vol.Required(ATTR_ENTITY_ID): _ONE_ENTITY,
         vol.Optional(ATTR_WIDTH): vol.All(vol.Coerce(int), vol.Range(min=64, max=7680)),
     }
 )
 #: A time without a zone is one of the facility's clocks.
 _SPAN = {
-    vol.Required(ATTR_ENTITY_ID): cv.entity_id,
+    vol.Required(ATTR_ENTITY_ID): _ONE_ENTITY,
     vol.Required(ATTR_START): cv.datetime,
     vol.Exclusive(ATTR_END, "until"): cv.datetime,
     vol.Exclusive(ATTR_DURATION, "until"): cv.positive_time_period,
@@ -122,13 +125,14 @@ async def _async_made(call: ServiceCall, kind: str, longest: timedelta) -> Servi
     entry, camera_id = await _readable_camera(call)
     zone = await async_zone(entry)
     start = moment(call.data[ATTR_START], zone)
-    end = start + call.data[ATTR_DURATION] if ATTR_DURATION in call.data else moment(call.data[ATTR_END], zone)
-    if end - start > longest:
+    lasts: timedelta
+    lasts = call.data[ATTR_DURATION] if ATTR_DURATION in call.data else moment(call.data[ATTR_END], zone) - start
+    if lasts > longest:
         hours = str(longest // timedelta(hours=1))
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="clip_too_long", translation_placeholders={"hours": hours}
         )
-    return await clips.async_clip(call.hass, entry, camera_id, kind, start, end)
+    return await clips.async_clip(call.hass, entry, camera_id, kind, start, start + lasts)
 
 
 async def _readable_camera(call: ServiceCall) -> tuple[ConfigEntry, str]:

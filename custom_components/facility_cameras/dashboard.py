@@ -20,7 +20,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.json import json_bytes, json_fragment
 from homeassistant.util.hass_dict import HassKey
 
-from . import wording
+from . import dashboard_footage, wording
 from .const import CONF_ZONE, DOMAIN
 from .coordinator import FacilityCoordinator
 from .engine.api import Duty
@@ -197,22 +197,23 @@ class FacilityDashboard(LovelaceConfig):
             cards[1]["content"] = self._words(
                 "dashboard_no_cameras", address=f"/config/integrations/integration/{DOMAIN}"
             )
+        elif gaps := dashboard_footage.gaps_card(self.hass, facility, self._entity):
+            cards.append(gaps)
         return cards
 
     def _summary(self, facility: FacilityCoordinator) -> str:
-        """How many are online, how many are not recorded (if any), how much room there is: kept true by the page."""
+        """How many are online, how many are not recorded (if any), how complete and how old footage is, how much room
+        there is: kept true by the page.
+        """
         owner, parts = facility.entry.entry_id, []
         if online := self._entity(SENSOR, owner, "cameras_online"):
             count = f"{{{{ states('{online}') | int('–') }}}}"
             parts.append(self._words("dashboard_online", online=count, total=str(len(facility.cameras()))))
-        if free := self._entity(SENSOR, owner, "free_space"):
-            room = f"{{{{ states('{free}', rounded=True, with_unit=True) }}}}"
-            parts.append(self._words("dashboard_free", free=room))
         summary = " · ".join(parts)
         if idle := self._entity(SENSOR, owner, "cameras_not_recording"):
             told = self._words("dashboard_not_recording", count=f"{{{{ states('{idle}') }}}}")
             summary += f"{{% if states('{idle}') | int(0) %}} · **{told}**{{% endif %}}"
-        return summary
+        return summary + dashboard_footage.figures(self.hass, owner, self._entity)
 
     def _online_card(self, facility: FacilityCoordinator, camera: ConfigSubentry) -> dict[str, Any]:
         """A picture (live on a tap), the status, the recording switch."""
@@ -235,6 +236,11 @@ class FacilityDashboard(LovelaceConfig):
         if state and state["duty"] == Duty.IDLE:
             # No fault: it is not its time.
             cards.append({"type": "markdown", "text_only": True, "content": self._words("dashboard_idle")})
+        if state and state["duty"] in (Duty.VOLUME, Duty.OVERLOAD):
+            # The switch is on all the same.
+            reason = wording.words(self.hass, f"sensor.recording_state.state.{state['duty']}", "entity")
+            told = self._words("dashboard_paused", reason=reason)
+            cards.append({"type": "markdown", "text_only": True, "content": f"**{told}**"})
         if received and received["video"] == "h265":
             # Most browsers cannot play it: the picture stays, and this says why.
             cards.append({"type": "markdown", "text_only": True, "content": self._words("dashboard_h265")})

@@ -5,12 +5,13 @@ button shows what is under way, to be watched again, tried again or cancelled.
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, cast
 
 from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.http import current_request
 from homeassistant.helpers.selector import (
     DateTimeSelector,
@@ -77,12 +78,12 @@ class ExportFlow(ConfigSubentryFlow):
         errors: dict[str, str] = {}
         told = {"zone": str(zone), "days": str(exports.LONGEST.days), "problem": ""}
         if user_input is not None:
-            start, end = (moment(_typed(user_input[key]), zone) for key in (ATTR_START, ATTR_END))
+            span = _span(user_input, zone)
             now = dt_util.utcnow()
             place = next((one for one in self._places if one.key == user_input[ATTR_FOLDER]), None)
             if not user_input[CONF_CAMERAS]:
                 errors[CONF_CAMERAS] = "no_cameras_chosen"
-            elif not timedelta() < min(end, now) - start <= exports.LONGEST:
+            elif span is None or not timedelta() < min(span[1], now) - span[0] <= exports.LONGEST:
                 errors[ATTR_END] = "export_times"
             elif len(user_input.get(ATTR_REASON, "")) > exports.REASON_SIGNS:
                 errors[ATTR_REASON] = "reason_long"
@@ -91,8 +92,7 @@ class ExportFlow(ConfigSubentryFlow):
             else:
                 wish = Wish(
                     tuple(key for key in cameras_of(entry) if key in user_input[CONF_CAMERAS]),
-                    start,
-                    end,
+                    *span,
                     user_input[ATTR_FORM],
                     user_input.get(ATTR_REASON, ""),
                     _who(),
@@ -252,9 +252,13 @@ class ExportFlow(ConfigSubentryFlow):
         return self.async_abort(reason=reason, description_placeholders=told)
 
 
-def _typed(text: str) -> datetime:
-    """What the time selector gives."""
-    return datetime.fromisoformat(text)
+def _span(user_input: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetime] | None:
+    """What the time selectors give, in UTC; None for what is no time of any footage."""
+    start, end = (datetime.fromisoformat(user_input[key]) for key in (ATTR_START, ATTR_END))
+    try:
+        return moment(start, zone), moment(end, zone)
+    except ServiceValidationError:
+        return None
 
 
 def _who() -> str:

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_TIME_ZONE
+from .const import CONF_TIME_ZONE, DOMAIN
 
 US = 1_000_000
 _HOUR_S = 3600
 #: Played at once: the longest day.
 _LONGEST_S = 25 * _HOUR_S
+#: What can be calculated with in every zone. No footage is older, and nobody means to be asked later.
+_FIRST, _LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 async def async_zone(entry: ConfigEntry) -> tzinfo:
@@ -86,8 +89,21 @@ def local(zone: tzinfo, microseconds: int) -> datetime:
 
 
 def moment(given: datetime, zone: tzinfo) -> datetime:
-    """A time that somebody gave, in UTC: without a zone it is what clocks in `zone` show."""
-    return (given if given.tzinfo is not None else given.replace(tzinfo=zone)).astimezone(UTC)
+    """A time that somebody gave, in UTC: without a zone it is what clocks in `zone` show.
+
+    Raises ServiceValidationError for one that no footage can be of.
+    """
+    try:
+        found = (given if given.tzinfo is not None else given.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:  # the first and the last day that can be written, in some zones
+        found = None
+    if found is None or not _FIRST <= found < _LAST:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="time_unusable",
+            translation_placeholders={"time": given.isoformat(" ", "seconds")},
+        )
+    return found
 
 
 def clock(zone: tzinfo, microseconds: int, form: str = "%H:%M") -> str:

@@ -5,7 +5,7 @@ An alarm button's automation calls `protect` and the last minutes are kept, with
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from http import HTTPStatus
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
@@ -23,6 +23,7 @@ from .coordinator import FacilityConfigEntry
 from .engine.api import LONGEST_HOLD_DAYS, REASON_SIGNS, WHO_SIGNS
 from .engine.api_footage import HoldState
 from .engine_client import EngineAwayError, EngineError
+from .footage_time import async_zone, moment
 from .hub import HUB
 
 ACTION_PROTECT = "protect"
@@ -85,13 +86,15 @@ async def _async_protect(call: ServiceCall) -> ServiceResponse:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
     for camera_id in cameras:
         await async_check(call, SWITCH_DOMAIN, f"{camera_id}_recording", POLICY_CONTROL)
-    start, end = _span(call)
+    now = dt_util.utcnow()
+    spans = {entry.entry_id: _span(call, await async_zone(entry), now) for entry in cameras.values()}
     who = await _async_who(call)
     facilities: defaultdict[FacilityConfigEntry, list[str]] = defaultdict(list)
     for camera_id, entry in cameras.items():
         facilities[entry].append(camera_id)
     found: list[HoldState] = []
     for entry, chosen in facilities.items():
+        start, end = spans[entry.entry_id]
         try:
             found += await call.hass.data[HUB].client.protect(
                 entry.entry_id,
@@ -112,10 +115,7 @@ async def _async_unprotect(call: ServiceCall) -> ServiceResponse:
     """Have footage kept no longer: by the ids that `protect` returned, or all that lies within a time for cameras."""
     cameras = cameras_of_call(call)
     ids = set(call.data.get(ATTR_HOLD_ID, []))
-    within: tuple[int, int] | None = None
-    if ATTR_START in call.data:
-        within = _microseconds(call.data[ATTR_START]), _microseconds(call.data[ATTR_END])
-    if not ids and not (cameras and within):
+    if not ids and not (cameras and ATTR_START in call.data):
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_hold_named")
     wanted: defaultdict[FacilityConfigEntry, list[HoldState]] = defaultdict(list)
     client = call.hass.data[HUB].client
@@ -127,6 +127,13 @@ async def _async_unprotect(call: ServiceCall) -> ServiceResponse:
             known = await client.holds(entry.entry_id)
         except EngineError as error:
             raise _refused(entry, error) from error
+        within: tuple[int, int] | None = None
+        if ATTR_START in call.data:
+            zone = await async_zone(entry)
+            within = (
+                _microseconds(moment(call.data[ATTR_START], zone)),
+                _microseconds(moment(call.data[ATTR_END], zone)),
+            )
         for hold in known:
             lies_within = within is not None and within[0] <= hold["start"] and hold["end"] <= within[1]
             if {hold["id"], hold["incident"]} & ids or (hold["camera"] in cameras and lies_within):
@@ -156,11 +163,10 @@ async def _async_check_release(call: ServiceCall, entry: FacilityConfigEntry, ca
             raise Unauthorized(context=call.context, permission=POLICY_CONTROL)
 
 
-def _span(call: ServiceCall) -> tuple[datetime, datetime]:
-    """From when to when. What has no zone is in Home Assistant's. Raises ServiceValidationError."""
-    now = dt_util.utcnow()
-    end = dt_util.as_utc(call.data.get(ATTR_END, now))
-    start = dt_util.as_utc(call.data.get(ATTR_START, min(now, end) - _BEFORE))
+def _span(call: ServiceCall, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:
+    """From when to when. What has no zone is of the facility's clocks. Raises ServiceValidationError."""
+    end = moment(call.data[ATTR_END], zone) if ATTR_END in call.data else now
+    start = moment(call.data[ATTR_START], zone) if ATTR_START in call.data else min(now, end) - _BEFORE
     if start >= end:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="hold_ends_before_start")
     if end - start > timedelta(days=LONGEST_HOLD_DAYS):
@@ -174,7 +180,7 @@ def _span(call: ServiceCall) -> tuple[datetime, datetime]:
 
 def _microseconds(when: datetime) -> int:
     """UTC microseconds since 1970."""
-    return round((dt_util.as_utc(when) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+    return round((when - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
 
 
 async def _async_who(call: ServiceCall) -> str:

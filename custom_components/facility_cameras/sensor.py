@@ -56,6 +56,8 @@ class FacilitySensorDescription(SensorEntityDescription):
 
 #: Sizes and times that always move are told in steps: every state is a row in the recorder.
 _SIZE_STEP = 100_000_000
+#: Protected footage moves seldom, and a minute of it is to be seen.
+_HELD_STEP = 10_000_000
 _TIME_STEP = 600_000_000
 
 
@@ -77,10 +79,10 @@ def _not_recording(facility: FacilityCoordinator) -> int | None:
     return sum(state["recording_wanted"] and not state["recording"] for state in states)
 
 
-def _bytes(state: FacilityState | None, figure: Callable[[FacilityState], int]) -> int | None:
+def _bytes(state: FacilityState | None, figure: Callable[[FacilityState], int], step: int = _SIZE_STEP) -> int | None:
     if state is None or not state["total_bytes"]:
         return None
-    return figure(state) // _SIZE_STEP * _SIZE_STEP
+    return figure(state) // step * step
 
 
 def _days(days: float | None) -> float | None:
@@ -174,9 +176,9 @@ FACILITY_SENSORS = (
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=UnitOfInformation.BYTES,
         suggested_unit_of_measurement=UnitOfInformation.GIGABYTES,
-        suggested_display_precision=1,
+        suggested_display_precision=2,
         entity_category=EntityCategory.DIAGNOSTIC,
-        value=lambda facility: _bytes(facility.facility, lambda state: state["held_bytes"]),
+        value=lambda facility: _bytes(facility.facility, lambda state: state["held_bytes"], _HELD_STEP),
     ),
     FacilitySensorDescription(
         key="free_space",
@@ -203,6 +205,7 @@ FOOTAGE_SENSORS = (
         device_class=SensorDeviceClass.DURATION,
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=UnitOfTime.DAYS,
+        suggested_display_precision=1,
         value=lambda state: _days(state["days_kept"]),
     ),
     FootageSensorDescription(
@@ -211,6 +214,7 @@ FOOTAGE_SENSORS = (
         device_class=SensorDeviceClass.DURATION,
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=UnitOfTime.DAYS,
+        suggested_display_precision=1,
         value=lambda state: _days(state["days_possible"]),
     ),
     FootageSensorDescription(

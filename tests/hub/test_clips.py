@@ -20,6 +20,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+import voluptuous as vol
 
 from custom_components.facility_cameras import clips, views
 from custom_components.facility_cameras.const import DOMAIN
@@ -120,6 +121,19 @@ async def test_a_clip_for_an_automation(
 
 def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
+
+
+@pytest.mark.parametrize("action", ["clip", "film"])
+async def test_the_camera_as_target(home: HomeAssistant, recorded: MockConfigEntry, action: str) -> None:
+    """An automation may name it as target, which makes a list of it. Two are no camera."""
+    camera = entity_id(home, "camera", camera_id(recorded, "Cổng chính"), "camera")
+    when: dict[str, Any] = {"start": await begin_of(home, recorded), "duration": {"seconds": 2}}
+    answer: Any = await home.services.async_call(
+        DOMAIN, action, when, blocking=True, return_response=True, target={"entity_id": [camera]}
+    )
+    assert answer["files"]
+    with pytest.raises(vol.Invalid):
+        await ask(home, recorded, action=action, **when | {"entity_id": [camera, camera]})
 
 
 async def test_up_to_now(home: HomeAssistant, recorded: MockConfigEntry) -> None:
@@ -244,7 +258,10 @@ async def test_times_that_cannot_be(home: HomeAssistant, recorded: MockConfigEnt
     for data, key in (
         ({"end": "2026-11-23 14:30:00"}, "clip_empty"),
         ({"end": "2026-11-23 14:00:00"}, "clip_empty"),
+        ({"duration": {"hours": 0}}, "clip_empty"),
         ({"duration": {"hours": 7}}, "clip_too_long"),
+        ({"duration": {"days": 999_999_999}}, "clip_too_long"),
+        ({"end": "9999-12-31 23:59:59"}, "time_unusable"),
     ):
         with pytest.raises(ServiceValidationError) as refused:
             await ask(home, recorded, start="2026-11-23 14:30:00", **data)

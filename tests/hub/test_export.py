@@ -204,6 +204,7 @@ async def test_the_button(
     for change, field, error in (
         ({"cameras": []}, "cameras", "no_cameras_chosen"),
         ({"end": given["start"]}, "end", "export_times"),
+        ({"start": "0001-01-01 00:00:00"}, "end", "export_times"),
         ({"reason": "x" * 1001}, "reason", "reason_long"),
     ):
         flow = await configure(home, flow, {**given, **change})

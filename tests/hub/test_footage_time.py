@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -18,6 +19,7 @@ from custom_components.facility_cameras.footage_time import (
     day_of,
     hours_of,
     local,
+    moment,
 )
 
 SAIGON, BERLIN = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Berlin")
@@ -63,6 +65,21 @@ def test_what_is_no_time(text: str) -> None:
 def test_days_that_no_clock_shows() -> None:
     assert day_of(SAIGON, date.max) is None
     assert day_of(SAIGON, date.min) is None
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31 23:59:59", "1969-12-31", "2200-01-02"])
+@pytest.mark.parametrize("zone", [SAIGON, ZoneInfo("America/New_York")])
+def test_times_that_no_footage_can_be_of(text: str, zone: ZoneInfo) -> None:
+    given = datetime.fromisoformat(text)
+    with pytest.raises(ServiceValidationError) as refused:
+        moment(given, zone)
+    assert refused.value.translation_key == "time_unusable"
+    assert refused.value.translation_placeholders == {"time": given.isoformat(" ", "seconds")}
+
+
+def test_a_time_without_a_zone_is_of_the_facilitys_clocks() -> None:
+    assert moment(datetime.fromisoformat("2026-11-25 11:00"), SAIGON) == NOW
+    assert moment(NOW.astimezone(BERLIN), SAIGON) == NOW
 
 
 async def test_a_facility_has_a_zone_of_its_own_or_home_assistants(hass: HomeAssistant) -> None:

@@ -125,6 +125,18 @@ async def test_times_are_of_home_assistants_zone(home: HomeAssistant, facility: 
     assert await hub_of(home).client.holds(facility.entry_id) == []
 
 
+async def test_a_facilitys_own_zone_goes_before_home_assistants(home: HomeAssistant, facility: MockConfigEntry) -> None:
+    await home.config.async_set_time_zone("Europe/Berlin")
+    home.config_entries.async_update_entry(facility, data={**facility.data, "time_zone": "Asia/Ho_Chi_Minh"})
+    gate = {"entity_id": entity_id(home, "switch", camera_id(facility, "Gate"), "recording")}
+    span = {"start": "2026-11-25 14:00:00", "end": "2026-11-25 15:00:00"}
+    (found,) = await act(home, "protect", gate | span)
+    (known,) = await hub_of(home).client.holds(facility.entry_id)
+    assert (known["start"], known["end"]) == (1_795_590_000_000_000, 1_795_593_600_000_000)
+    (ended,) = await act(home, "unprotect", gate | span)
+    assert ended["id"] == found["id"]
+
+
 async def test_what_is_not_given_is_the_last_five_minutes(home: HomeAssistant, facility: MockConfigEntry) -> None:
     gate = entity_id(home, "camera", camera_id(facility, "Gate"), "camera")
     await act(home, "protect", {"entity_id": gate})
