@@ -97,15 +97,14 @@ class _Cutter:
         keys = [place for place in range(until) if pictures.keys[place]]
         new = part is None or utc(times[0]) - part.end_us > HOLD_US or (piece.fresh and not piece.joins)
         kept = [(0, until)]
-        if new or piece.fresh:
+        if new:
             if not keys or utc(times[keys[0]]) >= self._end_us:
                 return part
             first = max((place for place in keys if utc(times[place]) <= self._start_us), default=keys[0])
             # Pictures that are shown before the key picture they follow need what is not there.
             kept = _runs([place for place in range(first, until) if times[place] >= times[first]])
-            if new:
-                part = Part([Track(init) for init in self._inits], utc(times[first]), offset=-times[first])
-                self.parts.append(part)
+            part = Part([Track(init) for init in self._inits], utc(times[first]), offset=-times[first])
+            self.parts.append(part)
         if part is None or not until:
             if part is not None and part.run == source.run and not piece.fresh:
                 self._end(part, times, utc, taken=False)
