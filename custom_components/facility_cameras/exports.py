@@ -305,6 +305,15 @@ def signed_url(hass: HomeAssistant, export: ExportState) -> str | None:
     return async_sign_path(hass, f"{_URL}/{export['id']}", _SIGNED)
 
 
+def outcome(export: ExportState) -> str:
+    """Which words tell of an export that is over."""
+    if export["state"] != "done":
+        return f"export_{export['state']}"
+    if export["missed_files"]:
+        return "export_done_missed"
+    return "export_done" if export["all_files"] else "export_done_empty"
+
+
 @callback
 def async_take(hass: HomeAssistant, export: ExportState) -> None:
     """The engine tells of an export: its end is told to automations and to people."""
@@ -323,13 +332,11 @@ def async_take(hass: HomeAssistant, export: ExportState) -> None:
     )
     if export["state"] == "cancelled":
         return
-    done = export["state"] == "done"
-    key = "export_failed" if not done else "export_done_missed" if export["missed_files"] else "export_done"
     persistent_notification.async_create(
         hass,
         wording.words(
             hass,
-            key,
+            outcome(export),
             facility=wording.markdown(entry.title),
             path=wording.markdown(export["path"]),
             files=str(export["all_files"]),

@@ -244,12 +244,7 @@ class ExportFlow(ConfigSubentryFlow):
             "problem": exports.sentence(self.hass, export["problem"]),
             "download": f"[{wording.words(self.hass, 'export_download')}]({url})" if url else "",
         }
-        reason = {
-            "done": "export_done_missed" if export["missed_files"] else "export_done",
-            "failed": "export_failed",
-            "cancelled": "export_cancelled",
-        }[export["state"]]
-        return self.async_abort(reason=reason, description_placeholders=told)
+        return self.async_abort(reason=exports.outcome(export), description_placeholders=told)
 
 
 def _span(user_input: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetime] | None:

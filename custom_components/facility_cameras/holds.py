@@ -219,6 +219,8 @@ def _told(hass: HomeAssistant, found: list[HoldState]) -> ServiceResponse:
                 "camera": camera_name(hass, hold),
                 "from": local_time(hold["start"]),
                 "to": local_time(hold["end"]),
+                # None yet: there is no footage of that time, or it is still to come.
+                "files": hold["files"],
             }
             for hold in found
         ]

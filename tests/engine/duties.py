@@ -17,13 +17,17 @@ SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 
 @contextlib.contextmanager
 def hand_run(
-    root: Path, clock: HandClock, remembered: Path | None = None, memory: Memory | None = None
+    root: Path,
+    clock: HandClock,
+    remembered: Path | None = None,
+    memory: Memory | None = None,
+    identity: str = "A1",
 ) -> Iterator[Archive]:
     """An archive without a thread; `settle` does what is queued. It ends as by `kill -9`: nothing is told to it."""
     root.mkdir(exist_ok=True)
     if not (root / "journal").exists():
         mark(root)
-    archive = Archive(root, "A1", clock, remembered=remembered, memory=memory)
+    archive = Archive(root, identity, clock, remembered=remembered, memory=memory)
     run(archive)
     try:
         yield archive

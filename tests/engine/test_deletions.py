@@ -25,7 +25,7 @@ def test_files_that_follow_each_other_are_one_row(tmp_path: Path, index: Index) 
     while rows := [row for camera in "ab" for row in index.oldest(camera, NOW_US + 100 * MINUTE_US, 7)]:
         index.remove(rows, "days", NOW_US)
     later_us = NOW_US + 30 * MINUTE_US + 1_000_001
-    assert [(one.camera, one.start_us, one.end_us, one.files, one.size) for one in deletions.known(index)] == [
+    assert [(one.camera, one.start_us, one.end_us, one.files, one.size) for one in index.deletions()] == [
         ("a", NOW_US, NOW_US + 30 * MINUTE_US, 30, 30_000),
         ("b", NOW_US, NOW_US + 30 * MINUTE_US, 30, 30_000),
         ("a", later_us, later_us + 10 * MINUTE_US, 10, 10_000),
@@ -40,7 +40,7 @@ def test_another_reason_is_another_row(tmp_path: Path, index: Index) -> None:
     for number, reason in enumerate(("days", "space", "days", "lost")):
         footage(tmp_path, index, "a", NOW_US + number * MINUTE_US)
         index.remove(index.oldest("a", NOW_US + 100 * MINUTE_US, 1), reason, NOW_US + number)
-    assert [(one.reason, one.files) for one in deletions.known(index)] == [
+    assert [(one.reason, one.files) for one in index.deletions()] == [
         ("days", 1),
         ("space", 1),
         ("days", 1),
@@ -55,7 +55,7 @@ def test_no_row_goes_without_its_deletion(tmp_path: Path, index: Index) -> None:
     index._connection.execute("CREATE TRIGGER t BEFORE DELETE ON segment BEGIN SELECT RAISE(ABORT, 'no'); END")
     with pytest.raises(Exception, match="no"):
         index.remove(rows, "days", NOW_US)
-    assert deletions.known(index) == []
+    assert index.deletions() == []
     index._connection.execute("DROP TRIGGER t")
     index._connection.execute("CREATE TRIGGER t BEFORE INSERT ON deletion BEGIN SELECT RAISE(ABORT, 'no'); END")
     with pytest.raises(Exception, match="no"):
@@ -72,7 +72,7 @@ def test_what_is_told_twice_counts_once(tmp_path: Path, index: Index) -> None:
     for told in ([small], [both], [small], [both], [other]):
         with index.transaction() as connection:
             deletions.enter(connection, told)
-    assert deletions.known(index) == [both]
+    assert index.deletions() == [both]
 
 
 def test_row_that_is_gone_already_is_not_deleted_again(tmp_path: Path, index: Index) -> None:
@@ -80,7 +80,7 @@ def test_row_that_is_gone_already_is_not_deleted_again(tmp_path: Path, index: In
     rows = index.oldest("a", NOW_US + MINUTE_US * 2, 10)
     for reason in ("days", "lost"):
         index.remove(rows, reason, NOW_US)
-    assert [one.reason for one in deletions.known(index)] == ["days"]
+    assert [one.reason for one in index.deletions()] == ["days"]
 
 
 def test_journal_tells_the_same(tmp_path: Path, index: Index) -> None:
@@ -89,6 +89,6 @@ def test_journal_tells_the_same(tmp_path: Path, index: Index) -> None:
     repair.lose(index, tmp_path, index.oldest("a", NOW_US + 100 * MINUTE_US, 10), NOW_US + 5)
     told = [deletions.from_entry(entry) for entry in journal.read(tmp_path)]
     assert told == [Deletion("a", NOW_US, NOW_US + 3 * MINUTE_US, 3, 3000, "lost", NOW_US + 5)]
-    assert told == deletions.known(index)
+    assert told == index.deletions()
     assert deletions.from_entry({"what": "duty", "camera": "a", "at": 1}) is None
     assert deletions.from_entry({"what": "delete", "camera": 7, "at": 1}) is None

@@ -106,13 +106,32 @@ def test_nothing_is_kept_once_the_archive_knows_it(tmp_path: Path, state: Path) 
         assert not list(state.glob("duty-*"))
 
 
+@pytest.mark.parametrize("which", ["the marker was lost and made anew", "the disk is elsewhere now"])
+def test_an_archive_that_comes_back_as_another(tmp_path: Path, state: Path, which: str) -> None:
+    root, clock = tmp_path / "a", HandClock()
+    with hand_run(root, clock, state) as archive:
+        live(archive, clock, 100, ("c1", Duty.RECORD, ""))
+        (root / MARKER).unlink()
+        clock.now += 5
+        live(archive, clock, 95, ("c1", Duty.VOLUME, "missing"))
+        archive.duties.close()
+    if which == "the disk is elsewhere now":
+        root = root.rename(tmp_path / "b")
+        mark(root)
+    else:
+        mark(root, "A2")
+    with hand_run(root, clock, state, identity="A2" if root.name == "a" else "A1") as archive:
+        live(archive, clock, 10, ("c1", Duty.RECORD, ""))
+        assert known(archive)[:2] == [(0, 105, "record", ""), (105, 200, "volume", "missing")]
+
+
 def test_what_the_archive_knows_better_is_not_taken(tmp_path: Path, state: Path) -> None:
     root, clock = tmp_path / "a", HandClock()
     with hand_run(root, clock, state) as archive:
         (root / MARKER).unlink()
         clock.now += 10
         live(archive, clock, 20, ("c1", Duty.VOLUME, "missing"))
-    (kept,) = state.glob("duty-*")
+    kept, other = state.glob("duty-*")
     before = kept.read_bytes()
     mark(root)
     with hand_run(root, clock, state) as archive:
@@ -124,6 +143,7 @@ def test_what_the_archive_knows_better_is_not_taken(tmp_path: Path, state: Path)
         live(archive, clock, 1, ("c1", Duty.RECORD, ""))
         assert [one[2:] for one in known(archive)][: len(told)] == [one[2:] for one in told]
         assert not kept.exists()
+        assert not other.exists()
 
 
 @pytest.mark.parametrize("content", ["", "{", "5", "[]", "[[]]", '[[5, "x"]]', '[[[{"what": "duty"}, 5], 1]]', "null"])
@@ -133,8 +153,8 @@ def test_what_cannot_be_read_stops_nothing(tmp_path: Path, state: Path, content:
         (root / MARKER).unlink()
         clock.now += 10
         live(archive, clock, 2, ("c1", Duty.VOLUME, "missing"))
-    (kept,) = state.glob("duty-*")
-    kept.write_text(content)
+    for kept in state.glob("duty-*"):
+        kept.write_text(content)
     mark(root)
     with hand_run(root, clock, state) as archive:
         live(archive, clock, 12, ("c1", Duty.RECORD, ""))

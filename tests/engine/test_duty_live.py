@@ -54,6 +54,7 @@ def test_what_is_done_to_a_camera_is_told(engine: Engine, site: Site) -> None:
     wait_for(lambda: engine.recorded(recorded + 3))
     (engine.archive / ".facility_cameras.json").unlink()
     wait_for(lambda: duty(engine) == "volume", 30)
+    assert not engine.camera()["recording"]
     mark(engine.archive)
     wait_for(lambda: duty(engine) == "record" and engine.camera()["recording"], 30)
     recorded = engine.camera()["recorded_s"]

@@ -119,8 +119,8 @@ def test_reasons(
             (":06:40", "camera offline", "camera mất kết nối"),
             (":10:00", "recording switched off", "đã tắt ghi hình"),
             (":13:20", "not its time to record", "ngoài giờ ghi hình"),
-            (":25:00", "disk not available", "ổ lưu trữ không dùng được"),
-            (":26:40", "deleted by retention", "đã xóa theo hạn lưu"),
+            (":25:00", "disk not available", "ổ đĩa không dùng được"),
+            (":26:40", "deleted by retention", "đã xóa theo thời hạn lưu"),
             (":28:20", "file lost", "mất tệp"),
             (":30:00", "file could not be exported", "không xuất được tệp"),
         ):

@@ -10,7 +10,7 @@ import pytest
 
 from custom_components.facility_cameras.engine.archive import deletions, journal, opening
 from custom_components.facility_cameras.engine.archive.archive import Archive
-from custom_components.facility_cameras.engine.archive.index import Index
+from custom_components.facility_cameras.engine.archive.index import Index, deletions_of
 from custom_components.facility_cameras.engine.archive.opening import INDEX, close_index, open_index
 from tests.engine.archives import (
     DAY_US,
@@ -259,7 +259,7 @@ def test_kill_between_file_and_row_of_retention_keeps_the_reason(root: Path) -> 
     """Promise I3: journal, then file, then row."""
     index = Index(root / INDEX)
     path = footage(root, index, "c1", NOW_US - 40 * DAY_US)
-    journal.append(root, NOW_US, deletions.entries(deletions.of_rows(index.oldest("c1", NOW_US, 1), "space", NOW_US)))
+    journal.append(root, NOW_US, deletions.entries(deletions_of(index.oldest("c1", NOW_US, 1), "space", NOW_US)))
     path.unlink()
     index.close()
     with archive_in(root) as archive:

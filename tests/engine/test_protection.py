@@ -70,8 +70,9 @@ def test_protected_killed_copied_and_released(engine: Engine, site: Site, tmp_pa
     assert {hold["id"] for hold in copied["holds"]} == {hold["id"] for hold in pair}
     assert all(hold["copied"] == hold["files"] >= 1 for hold in holds(engine))
     assert {hold["copy"] for hold in holds(engine)} == {"copied"}
+    # It is summed up once a minute.
     (state,) = wait_for(
-        lambda: [one for one in engine.call("GET", "/v1/facilities")[1]["facilities"] if one["held_bytes"]]
+        lambda: [one for one in engine.call("GET", "/v1/facilities")[1]["facilities"] if one["held_bytes"]], 90
     )
     assert state["held_bytes"] <= state["footage_bytes"]
     for sums in (second / "holds").rglob("SHA256SUMS"):
@@ -180,6 +181,7 @@ def test_second_folder_comes_changes_and_goes(engine: Engine, site: Site, tmp_pa
             # Who waited learns nothing and looks again: at this.
             marker.rename(folder / COPY_MARKER)
         wait_for(lambda: [hold["copy"] for hold in holds(engine)] == ["copied"], 90)
+        # Not said because the one before has it.
         assert len(files(folder)) == 1
     engine.put(site.configs(1))
     assert [hold["copy"] for hold in holds(engine)] == ["none"]

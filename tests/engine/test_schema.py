@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from custom_components.facility_cameras.engine.archive import deletions, schema
+from custom_components.facility_cameras.engine.archive import schema
 from custom_components.facility_cameras.engine.archive.deletions import Deletion
 from custom_components.facility_cameras.engine.archive.fragments import unpack_fragments
 from custom_components.facility_cameras.engine.archive.index import Index
@@ -96,7 +96,7 @@ def test_rows_of_schema_2_are_converted(old: Path) -> None:
     assert index.query("SELECT count(*), sum(segments) FROM run") == [(8, 80)]
     assert index.footage("f") == (78_000, NOW_US)
     began = NOW_US - 1_000 * MINUTE_US
-    assert deletions.known(index) == [
+    assert index.deletions() == [
         Deletion("c1", began, began + 10 * MINUTE_US, 10, 100, "days", NOW_US + 9),
         Deletion("c2", began + 3 * MINUTE_US, began + 4 * MINUTE_US, 1, 10, "days", NOW_US + 3),
         Deletion("c2", began + 4 * MINUTE_US, began + 5 * MINUTE_US, 1, 10, "space", NOW_US + 4),

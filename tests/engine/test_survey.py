@@ -14,7 +14,7 @@ from custom_components.facility_cameras.engine.archive.adoption import adopt, is
 from custom_components.facility_cameras.engine.archive.behind import lose_if_gone
 from custom_components.facility_cameras.engine.archive.fragments import pack_fragments, unpack_fragments
 from custom_components.facility_cameras.engine.archive.identity import read_head
-from custom_components.facility_cameras.engine.archive.index import CLOSED, TAKEN_IN, Closing, Index
+from custom_components.facility_cameras.engine.archive.index import CLOSED, TAKEN_IN, Closing, Index, deletions_of
 from custom_components.facility_cameras.engine.archive.repair import read_fragments
 from custom_components.facility_cameras.engine.archive.rereading import Rereading
 from custom_components.facility_cameras.engine.archive.survey import Findings, Survey
@@ -165,7 +165,7 @@ def test_file_that_somebody_took_away_becomes_a_gap_with_a_reason(tmp_path: Path
     paths = [put_row(index, tmp_path, "a", number) for number in range(6)]
     # Entered in the journal by retention, and deleted; then the engine was killed.
     row = index.oldest("a", NOW_US + DAY_US, 1)
-    journal.append(tmp_path, NOW_US, deletions.entries(deletions.of_rows(row, "days", NOW_US)))
+    journal.append(tmp_path, NOW_US, deletions.entries(deletions_of(row, "days", NOW_US)))
     paths[0].unlink()
     paths[2].unlink()
     paths[3].rename(tmp_path / "elsewhere.bin")
@@ -173,7 +173,7 @@ def test_file_that_somebody_took_away_becomes_a_gap_with_a_reason(tmp_path: Path
     assert found.counts == {"lost": 2}
     assert found.paths["lost"] == [f"f/a/{at(2)}", f"f/a/{at(3)}"]
     # The gap between two files is longer than a second: two ranges.
-    assert [(one.start_us - NOW_US, one.files, one.reason) for one in deletions.known(index)] == [
+    assert [(one.start_us - NOW_US, one.files, one.reason) for one in index.deletions()] == [
         (0, 1, "days"), (2 * MINUTE_US, 1, "lost"), (3 * MINUTE_US, 1, "lost"),
     ]  # fmt: skip
     assert [entry["reason"] for entry in journal.read(tmp_path)] == ["days", "lost", "lost"]
@@ -303,5 +303,5 @@ def test_row_is_not_lost_whose_file_came_back(tmp_path: Path, index: Index) -> N
     path.unlink()
     lose_if_gone(index, tmp_path, asked, "lost", NOW_US)
     lose_if_gone(index, tmp_path, asked, "lost", NOW_US)
-    assert [one.files for one in deletions.known(index)] == [1]
+    assert [one.files for one in index.deletions()] == [1]
     assert len(list(journal.read(tmp_path))) == 1

@@ -152,6 +152,27 @@ async def test_the_disk_with_the_footage_is_not_there(home: HomeAssistant, recor
         swap(archive.with_name("elsewhere"), archive)
 
 
+async def test_a_time_without_footage_is_told_as_that(home: HomeAssistant, recorded: MockConfigEntry) -> None:
+    before = dt_util.utcnow() - timedelta(days=3)
+    (export,) = await call(home, action(recorded, home, start=before, end=before + timedelta(hours=1)))
+    assert (export["state"], export["files"], export["gaps"]) == ("done", 0, 1)
+    told = [one["message"] for one in _async_get_or_create_notifications(home).values()]
+    assert any("there is no footage of the time that was chosen" in message for message in told), told
+    flow = await begin(home, recorded)
+    local = dt_util.as_local(before)
+    given = {
+        "cameras": [camera_id(recorded, "Gate")],
+        "start": f"{local:%Y-%m-%d %H:%M:%S}",
+        "end": f"{local + timedelta(hours=1):%Y-%m-%d %H:%M:%S}",
+        "folder": exports.PLACE_ARCHIVE,
+        "form": "folder",
+    }
+    flow = await configure(home, flow, given)
+    await home.async_block_till_done()
+    flow = await configure(home, flow)
+    assert (flow["type"], flow["reason"]) == (FlowResultType.ABORT, "export_done_empty")
+
+
 async def test_into_the_second_folder(home: HomeAssistant, recorded: MockConfigEntry, tmp_path: Path) -> None:
     assert exports.PLACE_COPIES not in [place.key for place in await exports.async_places(home, recorded)]
     second = tmp_path / "second"

@@ -59,7 +59,7 @@ async def test_a_folder_inside_the_configuration_is_warned_of(home: HomeAssistan
     assert result["step_id"] == "footage_confirm"
     warnings = result["description_placeholders"]["warnings"]
     assert "backup" in warnings
-    assert "3650" in warnings, "and of the days that do not fit"
+    assert "one day" in warnings, "and of the days that do not fit"
 
 
 @pytest.mark.parametrize(

@@ -105,21 +105,22 @@ async def test_times_are_of_home_assistants_zone(home: HomeAssistant, facility: 
     await home.config.async_set_time_zone("Asia/Ho_Chi_Minh")
     switch = entity_id(home, "switch", camera_id(facility, "Gate"), "recording")
     (found,) = await act(
-        home, "protect", {"entity_id": switch, "start": "2026-11-25 14:00:00", "end": "2026-11-25 15:00:00"}
+        home, "protect", {"entity_id": switch, "start": "2026-11-20 14:00:00", "end": "2026-11-20 15:00:00"}
     )
-    assert (found["from"], found["to"]) == ("2026-11-25T14:00:00+07:00", "2026-11-25T15:00:00+07:00")
+    assert (found["from"], found["to"]) == ("2026-11-20T14:00:00+07:00", "2026-11-20T15:00:00+07:00")
+    assert found["files"] == 0, "there is no footage of it"
     assert found["camera"] == "Gate"
     (known,) = await hub_of(home).client.holds(facility.entry_id)
-    assert (known["start"], known["who"]) == (1_795_590_000_000_000, "Home Assistant")
+    assert (known["start"], known["who"]) == (1_795_158_000_000_000, "Home Assistant")
     # Only what lies wholly within a time is released by it.
-    time = {"start": "2026-11-25 14:00:01", "end": "2026-11-25 16:00:00"}
+    time = {"start": "2026-11-20 14:00:01", "end": "2026-11-20 16:00:00"}
     with pytest.raises(ServiceValidationError) as refused:
         await act(home, "unprotect", {"entity_id": switch} | time)
     assert refused.value.translation_key == "hold_not_found"
     other = entity_id(home, "switch", camera_id(facility, "Yard"), "recording")
     with pytest.raises(ServiceValidationError):
-        await act(home, "unprotect", {"entity_id": other} | time | {"start": "2026-11-25 13:00:00"})
-    (ended,) = await act(home, "unprotect", {"entity_id": switch} | time | {"start": "2026-11-25 13:00:00"})
+        await act(home, "unprotect", {"entity_id": other} | time | {"start": "2026-11-20 13:00:00"})
+    (ended,) = await act(home, "unprotect", {"entity_id": switch} | time | {"start": "2026-11-20 13:00:00"})
     assert ended["id"] == found["id"]
     assert (await incident(home, facility, "released"))["cameras"] == ["Gate"]
     assert await hub_of(home).client.holds(facility.entry_id) == []

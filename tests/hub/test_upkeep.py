@@ -116,11 +116,13 @@ async def test_dashboard_builds_itself(
     assert (await ask("get_panels"))["facility-cameras"]["title"] == "Cameras"
     (view,) = (await ask("lovelace/config", url_path="facility-cameras"))["views"]
     (section,) = view["sections"]
-    heading, summary, *cards = section["cards"]
+    heading, summary, gaps, *cards = section["cards"]
     assert heading["heading"] == name
-    told = Template(summary["content"], home).async_render()
-    assert told.startswith("2 of 2 cameras online · ")
-    assert told.endswith(" GB free")
+    template = Template(summary["content"], home)
+    # Figures follow as they become known.
+    await until(lambda: template.async_render().endswith(" GB free"), what="figures on the dashboard")
+    assert template.async_render().startswith("2 of 2 cameras online · ")
+    assert "last_gap" in json.dumps(gaps)
     assert len(cards) == 2
     gate, lobby = camera_id(entry, "Gate"), camera_id(entry, "Lobby")
     text = json.dumps(view)
@@ -138,7 +140,7 @@ async def test_dashboard_builds_itself(
     told = Template(first["cards"][1]["cards"][0]["content"], home).async_render()
     assert "**Gate**" in told
     assert "49" not in told, "a name is no template"
-    assert len(second["cards"]) == 3
+    assert len(second["cards"]) == 4
 
     await home.config.async_update(language="vi")
     await home.async_block_till_done()

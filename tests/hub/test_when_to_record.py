@@ -185,6 +185,23 @@ async def test_completeness_and_the_last_gap(
     assert dt_util.parse_datetime(str(state(home, "sensor", yard, "last_gap"))) is not None
 
 
+async def test_a_gap_is_told_soon_after_it_ended(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completeness, "EVERY", timedelta(hours=1))
+    entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"]})
+    await set_up(home, entry)
+    gate = camera_id(entry, "Gate")
+    coordinator = hub_of(home).coordinators[entry.entry_id]
+
+    def counted() -> bool:
+        found = coordinator.completeness(gate)
+        return found is not None and found["today_footage_s"] > 0
+
+    # Recording began since it was asked for at the start.
+    await until(counted, what="counted", timeout=40)
+
+
 def test_percent_is_cut_not_rounded() -> None:
     def of(wanted: float, footage: float) -> Any:
         return {"today_wanted_s": wanted, "today_footage_s": footage}

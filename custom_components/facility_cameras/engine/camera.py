@@ -268,9 +268,14 @@ class Camera:
 
     @property
     def recording(self) -> bool:
-        """A fragment landed just now."""
+        """A fragment landed just now, and the volume is there."""
         landed = self.recorder.landed
-        return self.gate.open and landed > 0 and self._clock.monotonic() - landed < LANDED_S
+        return (
+            self.gate.open
+            and self.archive.volume.writable
+            and landed > 0
+            and self._clock.monotonic() - landed < LANDED_S
+        )
 
     @property
     def clock_offset_s(self) -> float | None:

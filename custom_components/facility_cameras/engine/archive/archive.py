@@ -73,7 +73,7 @@ class Archive:
         self._beside = Beside(f"deleting in {root.name}", lambda: self.submit(None, 0, _look_after))
         self.cleaner = Cleaner(root, clock, self._beside.start, files)
         #: What its cameras' recording was about, from when to when.
-        self.duties = Duties(self, clock, KeptDuties(remembered, archive_id))
+        self.duties = Duties(self, clock, KeptDuties(remembered, archive_id, root))
         #: Files being written by their segment's id. A file stays here until the index says that it is closed.
         self.open_files: dict[int, SegmentFile] = {}
         #: Fragments dropped because neither disk nor memory took them.

@@ -30,7 +30,7 @@ def check(index: Index, root: Path) -> Iterator[Finding]:
                 released.setdefault(hold, at)
             case _:
                 pass
-    yield from _deletions(deletions.known(index), deletions.merged(told))
+    yield from _deletions(index.deletions(), deletions.merged(told))
     known = dict(index.query("SELECT uid, released_us IS NOT NULL FROM hold"))
     for hold in sorted(holds.keys() | known.keys()):
         if hold not in known:

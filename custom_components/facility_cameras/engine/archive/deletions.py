@@ -7,10 +7,6 @@ holds the same (`entries`), and is written first.
 from collections.abc import Iterable
 from dataclasses import dataclass
 import sqlite3
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .index import Index, Row
 
 #: The file was not there any more, nobody of us deleted it; nothing was written to it before a crash.
 LOST, EMPTY = "lost", "empty"
@@ -31,11 +27,6 @@ class Deletion:
     size: int
     reason: str
     at_us: int
-
-
-def of_rows(rows: Iterable[Row], reason: str, at_us: int) -> list[Deletion]:
-    """What deleting these rows is, in ranges."""
-    return merged(Deletion(row.camera, row.start_us, row.end_us, 1, row.size, reason, at_us) for row in rows)
 
 
 def merged(deletions: Iterable[Deletion]) -> list[Deletion]:
@@ -124,13 +115,3 @@ def enter(connection: sqlite3.Connection, deletions: Iterable[Deletion]) -> None
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (one.camera, one.start_us, one.end_us, one.files, one.size, one.reason, one.at_us),
             )
-
-
-def known(index: Index) -> list[Deletion]:
-    """Everything that was deleted, by the order of its beginning. Raises sqlite3.Error."""
-    return [
-        Deletion(*row)
-        for row in index.query(
-            "SELECT camera, start_us, end_us, files, bytes, reason, at_us FROM deletion ORDER BY start_us, id"
-        )
-    ]

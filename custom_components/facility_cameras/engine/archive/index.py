@@ -15,6 +15,7 @@ import threading
 from typing import Any
 
 from . import deletions
+from .deletions import Deletion
 from .schema import prepare
 
 #: State of a row.
@@ -66,6 +67,11 @@ _FROM = (
     "FROM segment JOIN camera ON camera.id = segment.camera JOIN run ON run.id = segment.run "
     "JOIN format ON format.id = segment.format"
 )
+
+
+def deletions_of(rows: Iterable[Row], reason: str, at_us: int) -> list[Deletion]:
+    """What deleting these rows is, in ranges."""
+    return deletions.merged(Deletion(row.camera, row.start_us, row.end_us, 1, row.size, reason, at_us) for row in rows)
 
 
 class Index:
@@ -211,9 +217,18 @@ class Index:
         """Footage is gone: its rows become deletions with their reason (promise I3), those that touch one of them."""
         with self.transaction() as connection:
             gone = _delete(connection, [(row.id,) for row in rows])
-            deletions.enter(connection, deletions.of_rows([row for row in rows if row.id in gone], reason, at_us))
+            deletions.enter(connection, deletions_of([row for row in rows if row.id in gone], reason, at_us))
 
     # Reading ------------------------------------------------------------------------------------------------------
+
+    def deletions(self) -> list[Deletion]:
+        """Everything that was deleted, by the order of its beginning. Raises sqlite3.Error."""
+        return [
+            Deletion(*row)
+            for row in self.query(
+                "SELECT camera, start_us, end_us, files, bytes, reason, at_us FROM deletion ORDER BY start_us, id"
+            )
+        ]
 
     def overlapping(self, camera: str, start_us: int, end_us: int, limit: int = 100_000) -> list[Row]:
         """Segments of a camera that overlap [start_us, end_us), oldest first. An open one's end is not known here."""

@@ -51,6 +51,6 @@ def tell_journal(index: Index, root: Path, now_us: int) -> None:
     """
     if not journal.position(root):
         cameras = index.query("SELECT uid, facility, folder FROM camera ORDER BY id")
-        gone = deletions.known(index)
+        gone = index.deletions()
         told = [journal.camera_entry(*camera) for camera in cameras]
         journal.append(root, now_us, [*told, *deletions.entries(gone)])

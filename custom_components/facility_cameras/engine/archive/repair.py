@@ -16,7 +16,7 @@ from . import deletions, journal
 from .files import FILES, Files, sync_folder
 from .fragments import pack_fragments
 from .identity import utc_us
-from .index import CLOSED_AFTER_CRASH, Closing, Index, Row
+from .index import CLOSED_AFTER_CRASH, Closing, Index, Row, deletions_of
 from .volume import is_lost
 
 
@@ -160,5 +160,5 @@ def lose(
     Raises OSError and sqlite3.Error.
     """
     # The journal first (promise I3): if the engine ends here, the next one finds the rows without files again.
-    journal.append(root, now_us, deletions.entries(deletions.of_rows(rows, reason, now_us)), files)
+    journal.append(root, now_us, deletions.entries(deletions_of(rows, reason, now_us)), files)
     index.remove(rows, reason, now_us)
