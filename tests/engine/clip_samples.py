@@ -24,7 +24,7 @@ class Clip:
 
     stream: StreamFormat
     samples: list[Sample]
-    fps: int
+    fps: int | Fraction
 
     @property
     def video(self) -> list[Sample]:
@@ -59,7 +59,7 @@ def make_clip(
     codec: str = "h264",
     *,
     frames: int = 50,
-    fps: int = 25,
+    fps: int | Fraction = 25,
     gop: int = 25,
     size: tuple[int, int] = (320, 240),
     b_frames: int = 0,
@@ -90,7 +90,7 @@ def make_clip(
         samples.append(
             Sample(
                 time=(pts - first) * VIDEO_CLOCK // fps,
-                received=100 + index / fps,
+                received=100 + float(index / fps),
                 size=sum(len(part) for part in parts),
                 parts=parts,
                 key=key,
@@ -108,7 +108,7 @@ def make_clip(
     )
     sound = None
     if audio:
-        sound, heard = _tone(frames / fps)
+        sound, heard = _tone(float(frames / fps))
         samples = sorted([*samples, *heard], key=lambda sample: sample.received)
     return Clip(StreamFormat(video, sound), samples, fps)
 
@@ -116,7 +116,7 @@ def make_clip(
 def _encode(
     codec: str,
     frames: int,
-    fps: int,
+    fps: int | Fraction,
     gop: int,
     size: tuple[int, int],
     b_frames: int,
@@ -129,7 +129,7 @@ def _encode(
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height = size
     encoder.pix_fmt = pixels
-    encoder.time_base = Fraction(1, fps)
+    encoder.time_base = 1 / Fraction(fps)
     encoder.framerate = Fraction(fps)
     encoder.gop_size = gop
     encoder.max_b_frames = b_frames

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.archive.fragments import pack_fragments
@@ -14,11 +16,13 @@ from tests.engine.clip_samples import Clip, make_clip
 
 SECOND = 1_000_000
 FPS = 10
+#: Pictures in a fragment where groups are longer than a fragment may be.
+_SPLIT = 20
 
 
 @cache
 def clip_of(kind: str) -> Clip:
-    """Eight groups of ten pictures, a second each."""
+    """Eight groups of ten pictures, most a second each."""
     frames, gop = 80, 10
     match kind:
         case "plain":
@@ -29,6 +33,11 @@ def clip_of(kind: str) -> Clip:
             return make_clip(frames=frames, fps=FPS, gop=gop, b_frames=3)
         case "small":
             return make_clip(frames=frames, fps=FPS, gop=gop, size=(160, 128))
+        case "odd":
+            return make_clip(frames=frames, fps=Fraction(25, 3), gop=gop, b_frames=2)
+        case "long":
+            # Groups of 20 s, in fragments of 2 s.
+            return make_clip(frames=400, fps=FPS, gop=200)
         case "open":
             return make_clip("h265", frames=frames, fps=FPS, gop=gop, b_frames=4, open_groups=True)
     return make_clip("h265", frames=frames, fps=FPS, gop=gop, b_frames=2)
@@ -60,9 +69,13 @@ class Footage:
     _kind: str = ""
     _next: int = 0
 
-    def record(self, kind: str, groups: int, *, hole_us: int = 0, pull_us: int = 0, begin: int | None = 0) -> None:
+    def record(
+        self, kind: str, groups: int, *, hole_us: int = 0, pull_us: int = 0, begin: int | None = 0,
+        heard_s: tuple[float, float] = (0, 1000),
+    ) -> None:  # fmt: skip
         """A file of some groups of a clip, from group `begin` on, `hole_us` after what is there. None: the run goes on,
-        as far as it can. Its wall duration differs from its pictures' by `pull_us`.
+        as far as it can. Its wall duration differs from its pictures' by `pull_us`. Of the clip's sound there is only
+        what lies within `heard_s`.
         """
         clip = clip_of(kind)
         starts = [place for place, sample in enumerate(clip.samples) if sample.key]
@@ -74,26 +87,30 @@ class Footage:
             broken = False
         first, self._next = self._next, self._next + groups
         start_us = self.at_us + hole_us
-        keys = [clip.samples[place].time for place in starts]
-        ends = [*keys[1:], len(clip.video) * 90_000 // FPS]
+        units = _units(clip, first, groups)
+        base, end = units[0][0], int(len(clip.video) * 90_000 // clip.fps)
+        if first + groups < len(starts):
+            end = clip.samples[starts[first + groups]].time
         run = f"{self.camera}-{self._runs}"
         init = init_segment(clip.stream)
         content, fragments = [identity_box(self.camera, run)], []
-        for group in range(first, first + groups):
-            some = clip.samples[starts[group] : starts[group + 1] if group + 1 < len(starts) else None]
+        before = base
+        for number, (_, some) in enumerate(units):
             pictures = [sample for sample in some if not sample.audio]
-            last = group + 1 >= len(starts)
+            sound = [sample for sample in some if sample.audio and heard_s[0] <= sample.time / 16_000 < heard_s[1]]
+            after = units[number + 1][0] if number + 1 < len(units) else end
+            last = number + 1 == len(units) and first + groups == len(starts)
             made = self._maker.build(
-                pictures, [sample for sample in some if sample.audio], None if last else ends[group],
-                start_us + (min(sample.time for sample in pictures) - keys[first]) * 100 // 9,
+                pictures, sound, None if last else after,
+                start_us + (min(sample.time for sample in pictures) - base) * 100 // 9,
             )  # fmt: skip
-            before = keys[first] if group == first else ends[group - 1]
-            extra = len(content[0]) if group == first else 0
+            extra = len(content[0]) if number == 0 else 0
             fragments.append(Fragment(made.size + extra, (made.end - before) * 100 // 9, made.key))
+            before = after
             content += made.parts
-            self._note(pictures, kind, start_us, keys[first], broken=broken and group == first)
+            self._note(pictures, kind, start_us, base, broken=broken and number == 0)
         data = init + b"".join(content)
-        end_us = start_us + round((ends[first + groups - 1] - keys[first]) * 100 / 9) + pull_us
+        end_us = start_us + round((end - base) * 100 / 9) + pull_us
         index = self.archive.index
         assert index is not None
         name = f"day/{start_us}.mp4"
@@ -101,8 +118,9 @@ class Footage:
         path = self.archive.root / self._place / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+        count = sum(not sample.audio for _, some in units for sample in some)
         index.close_segment(
-            number, Closing(start_us, end_us, len(data), 10 * groups, bytes(32), pack_fragments(fragments)), CLOSED
+            number, Closing(start_us, end_us, len(data), count, bytes(32), pack_fragments(fragments)), CLOSED
         )
         assert len(data) == len(init) + sum(fragment.bytes for fragment in fragments)
         self.paths.append(str(path))
@@ -120,9 +138,10 @@ class Footage:
             at = start_us + (sample.time - base) * 100 / 9
             # What is shown before the first key picture of a run needs pictures that nobody has.
             if not broken or sample.time >= pictures[0].time:
-                number = round(sample.time * FPS / 90_000)
+                fps = clip_of(kind).fps
+                number = round(sample.time * fps / 90_000) % 256
                 self.pictures.append(
-                    Picture(at, at + SECOND / FPS, number, sample.key, kind, broken and _apart(sample, kind))
+                    Picture(at, at + float(SECOND / fps), number, sample.key, kind, broken and _apart(sample, kind))
                 )
 
     def expected(self, start_us: int, end_us: int, hold_us: int) -> list[list[Picture]]:
@@ -154,3 +173,14 @@ def _apart(sample: Sample, kind: str) -> bool:
         return False
     kinds = [part[0] >> 1 & 0x3F for part in sample.parts[1::2]]
     return next(kind for kind in kinds if kind < 32) == 21
+
+
+def _units(clip: Clip, first: int, groups: int) -> list[tuple[int, list[Sample]]]:
+    """What becomes fragments: the groups, long ones in pieces; each with when it begins."""
+    starts = [place for place, sample in enumerate(clip.samples) if sample.key]
+    found = []
+    for begin, end in list(pairwise([*starts, len(clip.samples)]))[first : first + groups]:
+        # Only pictures that are not reordered come in long groups.
+        step = _SPLIT if end - begin > 4 * _SPLIT else end - begin
+        found += [clip.samples[place : min(place + step, end)] for place in range(begin, end, step)]
+    return [(some[0].time, some) for some in found]

@@ -143,6 +143,90 @@ def test_sound_stays_with_the_picture(footage: Footage, tmp_path: Path) -> None:
     assert len(heard) == pytest.approx(3.5 * 16_000 / 1024, abs=3)
 
 
+def heard(file: ClipFile) -> list[float]:
+    """When each piece of sound begins, seconds since the file's beginning."""
+    with av.open(file["path"]) as container:
+        stream = container.streams.audio[0]
+        return [float(packet.pts * stream.time_base) for packet in container.demux(stream) if packet.pts is not None]
+
+
+def test_sound_that_begins_later_or_ends_early_is_heard_at_its_time(footage: Footage, tmp_path: Path) -> None:
+    footage.record("sound", 4, heard_s=(2.5, 1000))
+    footage.record("sound", 4, heard_s=(0, 1.5))
+    made = clip(footage, NOW_US + 1_200_000, NOW_US + 7 * SECOND, tmp_path)
+    agrees(made, footage.expected(NOW_US + 1_200_000, NOW_US + 7 * SECOND, HOLD_US))
+    frame = 1024 / 16_000
+    first = [number * frame for number in range(40, 63) if number * frame >= 2.5]
+    wanted = [*(time - 1 for time in first), *(number * frame + 3 for number in range(1, 24))]
+    assert heard(made["files"][0]) == pytest.approx(wanted, abs=0.001)
+
+
+def test_sound_of_a_key_picture_before_is_not_moved(footage: Footage, tmp_path: Path) -> None:
+    footage.record("sound", 4)
+    made = clip(footage, NOW_US + 1_500_000, NOW_US + 3 * SECOND, tmp_path)
+    # The first that begins with or after the picture at 1 s.
+    assert heard(made["files"][0])[0] == pytest.approx(16 * 1024 / 16_000 - 1, abs=0.001)
+
+
+@pytest.mark.parametrize(("hole_us", "files"), [(HOLD_US, 1), (HOLD_US + 1000, 2)])
+def test_a_short_hole_is_bridged_and_a_longer_one_is_not(
+    footage: Footage, tmp_path: Path, hole_us: int, files: int
+) -> None:
+    footage.record("plain", 2)
+    footage.record("plain", 2, hole_us=hole_us)
+    made = clip(footage, NOW_US, footage.at_us, tmp_path)
+    assert len(made["files"]) == files
+    agrees(made, footage.expected(NOW_US, footage.at_us, 30 * SECOND))
+
+
+def test_a_key_picture_that_begins_nothing_anew_is_put_behind_no_other_run(footage: Footage, tmp_path: Path) -> None:
+    footage.record("open", 2)
+    footage.record("open", 3, begin=3)
+    made = clip(footage, NOW_US, footage.at_us, tmp_path)
+    assert len(made["files"]) == 2
+    agrees(made, footage.expected(NOW_US, footage.at_us, HOLD_US))
+
+
+@pytest.mark.parametrize("begin", [0, None])
+def test_pictures_behind_the_next_key_picture_are_in_it(footage: Footage, tmp_path: Path, begin: int | None) -> None:
+    """Those that lead a key picture are shown before it and stand behind it, in the next fragment or the next file."""
+    footage.record("open", 2)
+    footage.record("open", 2, begin=None)
+    end_ms = 1000 if begin == 0 else 2000
+    end_us = NOW_US + end_ms * 1000
+    made = clip(footage, NOW_US, end_us, tmp_path)
+    assert [number for number, _ in decoded(made["files"][0])] == list(range(end_ms // 100))
+    agrees(made, footage.expected(NOW_US, end_us, HOLD_US))
+
+
+def test_after_our_clock_was_set_back_a_clip_goes_on_behind_what_is_there(footage: Footage, tmp_path: Path) -> None:
+    footage.record("sound", 3)
+    footage.record("sound", 3, hole_us=-SECOND)
+    made = clip(footage, NOW_US, footage.at_us, tmp_path)
+    (file,) = made["files"]
+    with av.open(file["path"]) as container:
+        for kind in ("video", "audio"):
+            times = [packet.dts for packet in container.demux(**{kind: 0}) if packet.dts is not None]
+            assert all(before < after for before, after in itertools.pairwise(times))
+            container.seek(0)
+    assert [number for number, _ in decoded(file)] == [*range(30), *range(30)]
+
+
+def test_a_damaged_time_in_a_long_group_costs_the_rest_of_it(footage: Footage, tmp_path: Path) -> None:
+    footage.record("long", 2)
+    path = Path(footage.paths[0])
+    data = bytearray(path.read_bytes())
+    places = [found for found in range(len(data)) if data.startswith(b"tfdt", found)]
+    # The third fragment says it is an hour later than it is.
+    at = places[2] + 8
+    data[at : at + 8] = (int.from_bytes(data[at : at + 8]) + 3600 * 90_000).to_bytes(8)
+    path.write_bytes(data)
+    made = clip(footage, NOW_US, footage.at_us, tmp_path)
+    (file,) = made["files"]
+    assert [number for number, _ in decoded(file)] == [*range(40), *(number % 256 for number in range(200, 400))]
+    assert made["gaps"] == [{"start": NOW_US + 4 * SECOND, "end": NOW_US + 20 * SECOND}]
+
+
 def test_gaps_are_told(footage: Footage, tmp_path: Path) -> None:
     footage.record("plain", 2)
     footage.record("plain", 2, hole_us=10 * SECOND)
@@ -229,14 +313,13 @@ def test_where_room_is_short_nothing_is_written(
 
 def test_all_files_of_a_clip_or_none(footage: Footage, tmp_path: Path) -> None:
     class Unwanted(Job[Clip]):
-        """Cancelled before the second file is copied."""
+        """Cancelled once the first file is whole."""
 
-        spent = 0
+        whole = 0
 
         def spend(self, size: int) -> None:
-            self.spent += 1
-            if self.spent > 1:
-                assert [path.name[0] for path in tmp_path.iterdir()].count(".") == 1
+            self.whole = sum(not path.name.startswith(".") for path in tmp_path.iterdir())
+            if self.whole:
                 raise JobCancelledError
             super().spend(size)
 
@@ -245,7 +328,7 @@ def test_all_files_of_a_clip_or_none(footage: Footage, tmp_path: Path) -> None:
     unwanted = Unwanted("clip", "c", lambda _: pytest.fail("not run"), quick=True, kept=False)
     with pytest.raises(JobCancelledError):
         make_clip(footage.archive, footage.camera, NOW_US, NOW_US + 4 * SECOND, tmp_path, NAME, unwanted)
-    assert unwanted.spent == 2
+    assert unwanted.whole == 1
     assert not list(tmp_path.iterdir())
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import itertools
+import os
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,9 +12,11 @@ import pytest
 from custom_components.facility_cameras.engine import film as module
 from custom_components.facility_cameras.engine.api_footage import Clip
 from custom_components.facility_cameras.engine.archive.archive import Archive
+from custom_components.facility_cameras.engine.clip import make_clip
 from custom_components.facility_cameras.engine.clip_file import ClipError, Name
 from custom_components.facility_cameras.engine.film import make_film
 from custom_components.facility_cameras.engine.lane import Job, JobCancelledError
+from custom_components.facility_cameras.engine.preview import make_preview
 from tests.engine.archives import NOW_US, archive_in
 from tests.engine.clip_samples import number_of
 from tests.engine.living import wait_for
@@ -104,6 +107,25 @@ def test_what_cannot_be_read_is_left_out(footage: Footage, tmp_path: Path) -> No
     path.unlink()
     made = film(footage, NOW_US, footage.at_us, tmp_path)
     assert [number for number, _ in shown(made["files"][0]["path"])] == [30, 40, 50]
+
+
+def test_every_file_is_closed_again(footage: Footage, tmp_path: Path) -> None:
+    for _ in range(5):
+        footage.record("plain", 1)
+    before = len(os.listdir("/proc/self/fd"))
+    film(footage, NOW_US, footage.at_us, tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_an_archive_that_is_away_is_said(tmp_path: Path) -> None:
+    with archive_in(tmp_path / "archive") as archive:
+        wait_for(lambda: archive.index is not None)
+        footage = Footage(archive, "away", NOW_US)
+        footage.record("plain", 1)
+    for make in (make_film, make_clip, make_preview):
+        with pytest.raises(ClipError) as refused:
+            make(archive, "away", NOW_US, NOW_US + SECOND, tmp_path, Name("c", ZoneInfo("UTC")), job())
+        assert refused.value.problem["cause"] == "archive_away"
 
 
 def test_no_footage_and_no_interest(footage: Footage, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from custom_components.facility_cameras.engine import gaps as gaps_module
 from custom_components.facility_cameras.engine.api import Duty
 from custom_components.facility_cameras.engine.archive.archive import Archive
-from custom_components.facility_cameras.engine.gaps import gaps, length, merged, without
+from custom_components.facility_cameras.engine.archive.duty import Interval
+from custom_components.facility_cameras.engine.gaps import deleted, explained, gaps, length, merged, without
 from tests.engine.archives import NOW_US, HandClock, begin, put
 from tests.engine.duties import SECOND_US, hand_run, index_of, live, record, run, settle
 
@@ -141,6 +142,30 @@ def test_deleted_and_lost(tmp_path: Path, clock: HandClock) -> None:
     assert (wanted, footage) == (1200.0, 1200.0 - 480)
 
 
+def test_footage_that_began_before_the_asked_time_counts(tmp_path: Path, clock: HandClock) -> None:
+    with hand_run(tmp_path / "a", clock) as archive:
+        record(archive, NOW_US, NOW_US + 100 * SECOND_US)
+        live(archive, clock, (Duty.RECORD, "", 120, None))
+        assert told(archive, 30, 90) == ([], 60.0, 60.0)
+
+
+def test_deletions_that_overlap_are_told_once(tmp_path: Path, clock: HandClock) -> None:
+    """Our clock was set back while it recorded; and a reason that is none of the policy's is no cause."""
+    with hand_run(tmp_path / "a", clock) as archive:
+        index = index_of(archive)
+        for begin_s, end_s, reason in ((0, 60, "days"), (10, 20, "lost"), (30, 90, "lost"), (90, 100, "somebody")):
+            number = record(archive, NOW_US + begin_s * SECOND_US, NOW_US + end_s * SECOND_US)
+            row = index.segment(number)
+            assert row is not None
+            index.remove([row], reason, NOW_US)
+        found = deleted(index, "c1", NOW_US, NOW_US + 200 * SECOND_US)
+        assert [((start - NOW_US) // SECOND_US, (end - NOW_US) // SECOND_US, *why) for start, end, *why in found] == [
+            (0, 60, "deleted", "days"),
+            (60, 90, "lost", ""),
+            (90, 100, "deleted", ""),
+        ]
+
+
 def test_slivers_count_and_are_not_listed(tmp_path: Path, clock: HandClock) -> None:
     with hand_run(tmp_path / "a", clock) as archive:
         for at in range(10):
@@ -169,6 +194,23 @@ def test_a_hole_of_slivers_is_a_gap(tmp_path: Path, clock: HandClock) -> None:
         assert [(gap["start"], gap["end"], gap["reason"]) for gap in found] == [
             (NOW_US + 20 * SECOND_US, NOW_US + 21_200_000, "down")
         ]
+
+
+def test_a_sliver_belongs_to_the_longer_beside_it_and_the_longest_cause_is_told() -> None:
+    at = 0
+    duties = []
+    for kind, reason, lasts_us in (
+        (Duty.OFFLINE, "no_answer", 5 * SECOND_US),
+        (Duty.OFFLINE, "no_packets", 50 * SECOND_US),
+        (Duty.OVERLOAD, "", SECOND_US // 2),
+        (Duty.VOLUME, "full", 200 * SECOND_US),
+    ):
+        duties.append(Interval("c1", at, at + lasts_us, kind, reason))
+        at += lasts_us
+    assert explained([(0, at)], [], duties) == [
+        {"start": 0, "end": 55 * SECOND_US, "reason": "offline", "cause": "no_packets"},
+        {"start": 55 * SECOND_US, "end": at, "reason": "volume", "cause": "full"},
+    ]
 
 
 def test_the_file_that_is_written_counts_as_far_as_it_is_on_the_disk(tmp_path: Path, clock: HandClock) -> None:

@@ -10,7 +10,7 @@ from custom_components.facility_cameras.engine import gate as gate_module
 from custom_components.facility_cameras.engine.archive.archive import Archive
 from custom_components.facility_cameras.engine.feed import Feed
 from custom_components.facility_cameras.engine.gate import BeforeMemory, Gate
-from custom_components.facility_cameras.engine.media import Sample
+from custom_components.facility_cameras.engine.media import Sample, StreamFormat
 from custom_components.facility_cameras.engine.recorder import Recorder
 from custom_components.facility_cameras.engine.timeline import Timeline
 from simulator import barcode
@@ -305,6 +305,84 @@ def test_switched_off_while_what_was_kept_still_waits(
     stage.want(wanted=True, record=False, before_s=60)
     stage.play(5)
     assert end(stage) == [pytest.approx((0.1, 32.6), abs=0.01)]
+
+
+def test_only_what_may_be_wanted_is_kept(stage: Stage, clip: Clip) -> None:
+    stage.want(wanted=False, before_s=4)
+    stage.begin(clip)
+    stage.play(60)
+    # The group that began four seconds ago or earlier, the one after it, and the one that comes.
+    assert 0 < stage.gate._memory.bytes <= sum(sample.size for sample in clip.video[:GOP]) * 4
+    stage.gate.end()
+    assert stage.gate._memory.bytes == 0
+    stage.play(10)
+    assert stage.gate._memory.bytes == 0
+    stage.want(wanted=True)
+    stage.gate.end()
+    stage.play(10)
+    assert end(stage)[-1][1] <= 70.2
+
+
+def test_what_waits_for_the_disk_is_not_shortened(stage: Stage, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.want(wanted=False, before_s=4)
+    stage.begin(clip)
+    stage.play(30)
+    with monkeypatch.context() as busy:
+        busy.setattr(Archive, "has_room", False)
+        stage.want(wanted=True, before_s=4)
+        stage.play(20)
+        stage.feed.end()
+    # The camera is away: what was kept goes to the disk all the same.
+    stage.gate.check()
+    assert not stage.gate._kept
+    first = max(key for key in stage.keys if key <= 30 - 4)
+    assert end(stage) == [pytest.approx((first, 50.1), abs=0.01)]
+
+
+def test_a_reconnect_in_what_was_kept_is_a_gap(stage: Stage, clip: Clip) -> None:
+    stage.want(wanted=False, before_s=20)
+    stage.begin(clip)
+    stage.play(10)
+    stage.feed.end()
+    stage.clock.now += 3
+    stage.begin(clip)
+    stage.play(4)
+    stage.want(wanted=True, before_s=20)
+    stage.play(2)
+    assert end(stage) == [pytest.approx((0.1, 10.1), abs=0.01), pytest.approx((13.1, 19.1), abs=0.01)]
+    assert len({run for *_, run in judged(stage.archive.root)}) == 2
+
+
+def test_wanted_between_a_session_and_its_first_picture(
+    stage: Stage, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.want(wanted=False)
+    stage.begin(clip)
+    stage.play(10)
+    stage.feed.end()
+    stage.clock.now += 3
+    begin_format = stage.feed.begin
+
+    def wanted(stream: StreamFormat) -> None:
+        stage.want(wanted=True)
+        begin_format(stream)
+
+    monkeypatch.setattr(stage.feed, "begin", wanted)
+    stage.begin(clip)
+    stage.play(4)
+    assert end(stage) == [pytest.approx((2.1, 10.1), abs=0.01), pytest.approx((13.1, 17.1), abs=0.01)]
+
+
+def test_where_others_keep_all_there_may_be_nothing_is_kept(
+    stage: Stage, clip: Clip, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.gate._memory.bytes = gate_module.ALL_BYTES + 1
+    stage.want(wanted=False)
+    stage.begin(clip)
+    stage.play(10)
+    assert stage.gate._memory.bytes == gate_module.ALL_BYTES + 1
+    assert stage.gate.shortened > 1
+    assert caplog.text.count("can be kept before it is wanted") == 1
 
 
 async def test_a_real_camera(tmp_path: Path) -> None:

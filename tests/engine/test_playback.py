@@ -157,6 +157,27 @@ def test_a_player_begins_where_it_was_asked_to() -> None:
     assert "#EXT-X-START" not in listed([segment(1, 0, [2] * 30)], start_s=-3, end_s=33)
 
 
+def test_what_was_only_just_begun_is_read_once() -> None:
+    newest = segment(2, 2, [2], still_open=True)
+    once = replace(newest, fragments=iter(tuple(newest.fragments)))
+    text = listed([once], 0, 60)
+    assert [piece.uri for piece in read(text)] == ["segment-2.mp4"]
+
+
+def test_a_list_that_grows_is_played_from_its_beginning() -> None:
+    assert "#EXT-X-START:TIME-OFFSET=0.000000,PRECISE=YES" in listed([segment(1, 0, [4, 4], still_open=True)], 0, 60)
+
+
+def test_footage_of_a_moment_is_a_list_too() -> None:
+    assert target(listed([segment(1, 0, [0.1])])) == 1
+
+
+def test_a_file_that_is_pulled_by_more_than_its_last_picture_lasts() -> None:
+    pulled = segment(1, 0, [4, 0.02])
+    pieces = read(listed([replace(pulled, end_us=pulled.end_us - 30_000)]))
+    assert [piece.duration_us for piece in pieces] == [4 * SECOND, 1]
+
+
 def test_what_is_pulled_to_our_clock_does_not_add_up() -> None:
     """Files of a camera whose clock is slow: each lasts 30 ms longer in the index than its pictures do."""
     files = [

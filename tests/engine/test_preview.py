@@ -71,6 +71,13 @@ def test_every_picture_in_time(footage: Footage, tmp_path: Path, kind: str) -> N
     assert not workers()
 
 
+@pytest.mark.parametrize("kind", ["h265", "reordered"])
+def test_the_last_pictures_of_the_footage_are_in_it(footage: Footage, tmp_path: Path, kind: str) -> None:
+    footage.record(kind, 2)
+    made = preview(footage, NOW_US, footage.at_us, tmp_path)
+    assert [number for number, _ in shown(made.path)] == list(range(20))
+
+
 def test_a_playlist_that_grows(footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         footage.record("h265", 8)
@@ -82,6 +89,9 @@ def test_a_playlist_that_grows(footage: Footage, tmp_path: Path, monkeypatch: py
     def noted(writer: module._Writer, end: int | None) -> None:
         flush(writer, end)
         assert running.partial is not None
+        # Who asks for what was told of finds it in the file.
+        told = running.partial.parts[-1:]
+        assert all(running.partial.path.stat().st_size >= offset + size for offset, size, *_ in told)
         texts.append(running.partial.playlist())
 
     monkeypatch.setattr(module._Writer, "_flush", noted)
@@ -169,6 +179,38 @@ def test_damaged_footage_and_none(footage: Footage, tmp_path: Path) -> None:
     path.write_bytes(data)
     made = preview(footage, NOW_US, NOW_US + 4 * SECOND, tmp_path)
     assert [number for number, _ in shown(made.path)][:10] == list(range(10))
+
+
+def test_where_room_is_short_nothing_is_written(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    footage.record("h265", 2)
+    monkeypatch.setattr(module, "ROOM_BYTES", 1 << 60)
+    with pytest.raises(ClipError) as refused:
+        preview(footage, NOW_US, NOW_US + SECOND, tmp_path)
+    assert refused.value.problem["cause"] == "no_room"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("bound", "cause"), [("_BATCH_BYTES", "footage_damaged"), ("_CODED_BYTES", "not_decoded")])
+def test_what_is_given_and_answered_is_bounded(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, cause: str
+) -> None:
+    footage.record("h265", 2)
+    monkeypatch.setattr(module, bound, 100)
+    with pytest.raises(ClipError) as refused:
+        preview(footage, NOW_US, NOW_US + SECOND, tmp_path)
+    assert refused.value.problem["cause"] == cause
+    assert not list(tmp_path.iterdir())
+    assert not workers()
+
+
+def test_a_file_that_is_gone_is_left_out(footage: Footage, tmp_path: Path) -> None:
+    footage.record("h265", 2)
+    footage.record("h265", 2, begin=None)
+    Path(footage.paths[0]).unlink()
+    made = preview(footage, NOW_US, NOW_US + 4 * SECOND, tmp_path)
+    assert [number for number, _ in shown(made.path)] == list(range(20, 40))
 
 
 def test_it_can_be_cancelled(footage: Footage, tmp_path: Path) -> None:

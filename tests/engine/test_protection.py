@@ -171,8 +171,15 @@ def test_second_folder_comes_changes_and_goes(engine: Engine, site: Site, tmp_pa
     for name in ("S1", "S2"):
         folder = tmp_path / name
         folder.mkdir()
-        (folder / COPY_MARKER).write_text(json.dumps({"id": name}))
+        # Whoever opens its marker waits until somebody else does: nothing is copied before we have looked.
+        os.mkfifo(folder / COPY_MARKER)
         engine.put(site.configs(1, record=False), second_copy=str(folder), second_copy_id=name)
+        assert [hold["copy"] for hold in holds(engine)] == ["waiting"]
+        marker = tmp_path / f"{name}.json"
+        marker.write_text(json.dumps({"id": name}))
+        with (folder / COPY_MARKER).open("w"):
+            # Who waited learns nothing and looks again: at this.
+            marker.rename(folder / COPY_MARKER)
         wait_for(lambda: [hold["copy"] for hold in holds(engine)] == ["copied"], 90)
         # Not said because the one before has it.
         assert len(files(folder)) == 1

@@ -103,6 +103,9 @@ async def test_one_picture_is_decoded_once_and_not_shown_when_its_footage_is_gon
     # Within a bound.
     monkeypatch.setattr(module, "CACHE_BYTES", 1)
     assert await thumbnails.picture(footage.archive, footage.camera, NOW_US + SECOND, 320) is not None
+    (worker,) = workers()
+    worker.kill()
+    worker.wait(10)
     assert await thumbnails.picture(footage.archive, footage.camera, NOW_US, 320) == first
     assert workers(), "it had to be decoded again"
     # Gone from the index: not shown, though it may be kept.

@@ -126,6 +126,91 @@ def test_a_run_does_not_overlap_the_one_before() -> None:
     assert timeline.open_segment(2 * CLOCK) == end
 
 
+def test_after_its_first_minute_a_run_begins_where_it_did() -> None:
+    timeline = Timeline(UTC - NOW)
+    for rtp, received in pictures(25 * 61, delay=0.5):
+        timeline.place(rtp, received)
+    before = timeline.start_us
+    # What comes with less delay from now on is for the pull, not for all that is written already.
+    timeline.place(62 * CLOCK, NOW + 62 + 0.05)
+    assert timeline.start_us == before
+
+
+def test_a_leap_among_pictures_that_are_read_in_one_go_is_one_interval() -> None:
+    timeline = Timeline(UTC - NOW)
+    media = 0
+    for rtp, received in pictures(200, fps=10):
+        media = timeline.place(rtp, received)
+    # A pause says nothing of the interval.
+    media = timeline.place(30 * CLOCK, NOW + 30.05)
+    leapt = timeline.place(9000 * CLOCK, NOW + 30.05)
+    assert leapt - media == pytest.approx(CLOCK / 10, abs=CLOCK / 100)
+    # One of a pair with one time, right behind the leap.
+    assert timeline.place(9000 * CLOCK, NOW + 30.05) == leapt + 1
+
+
+def test_p9_arrival_is_followed_closely_and_over_a_pause() -> None:
+    timeline = Timeline(UTC - NOW)
+    for number in range(600):
+        media = timeline.place(77, NOW + number / 10)
+    assert media / CLOCK == pytest.approx(59.9, abs=0.2)
+    media = timeline.place(77, NOW + 90)
+    assert media / CLOCK == pytest.approx(90, abs=0.2)
+
+
+def test_p9_a_burst_of_pictures_never_goes_back() -> None:
+    timeline = Timeline(UTC - NOW)
+    placed = [timeline.place(77, NOW + number / 10) for number in range(100)]
+    placed += [timeline.place(77, NOW + 10) for _ in range(2000)]
+    assert all(before < after for before, after in itertools.pairwise(placed))
+
+
+def test_sound_from_before_the_first_picture_begins_with_it() -> None:
+    timeline = Timeline(UTC - NOW)
+    timeline.place(0, NOW)
+    assert timeline.audio_start(NOW - 0.3) == 0.0
+    assert timeline.audio_start(NOW + 0.3) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(("ahead_s", "kept"), [(29, True), (31, False)])
+def test_a_clock_that_was_set_back_far_is_believed(ahead_s: int, *, kept: bool) -> None:
+    timeline = Timeline(UTC - NOW)
+    timeline.place(0, NOW)
+    before_us = timeline.start_us + ahead_s * 1_000_000
+    timeline.not_before(before_us)
+    assert timeline.open_segment(0) == (before_us if kept else timeline.start_us)
+
+
+@pytest.mark.parametrize(("gap_s", "kept"), [(0.9, True), (1.1, False)])
+def test_what_is_still_to_be_pulled_is_kept_over_a_short_pause_only(gap_s: float, *, kept: bool) -> None:
+    timeline = Timeline(UTC - NOW)
+    timeline.place(0, NOW)
+    timeline.place(10 * CLOCK, NOW + 10)
+    _, end_us = timeline.close_segment(0, 10 * CLOCK)
+    media = round((10 + gap_s) * CLOCK)
+    # All comes 0.4 s later than it did: the camera's clock is slow.
+    timeline.place(media, NOW + 10.4 + gap_s)
+    assert timeline.open_segment(media) == pytest.approx(end_us + (gap_s + (0 if kept else 0.4)) * 1e6, abs=2)
+
+
+def test_after_a_pause_a_segment_does_not_begin_before_the_one_before_ended() -> None:
+    timeline = Timeline(UTC - NOW)
+    timeline.place(0, NOW)
+    timeline.not_before(timeline.start_us + 20_000_000)
+    _, end_us = timeline.close_segment(0, 10 * CLOCK)
+    timeline.place(12 * CLOCK, NOW + 12)
+    assert timeline.open_segment(12 * CLOCK) == end_us
+
+
+def test_a_first_picture_that_came_sooner_than_all_others_pulls_nothing() -> None:
+    timeline = Timeline(UTC - NOW)
+    timeline.place(0, NOW)
+    for rtp, received in pictures(251, delay=0.3):
+        timeline.place(rtp, received)
+    start_us, end_us = timeline.close_segment(0, 10 * CLOCK)
+    assert end_us - start_us == 10_000_000
+
+
 @given(
     st.lists(st.tuples(st.integers(-(1 << 40), 1 << 40), st.floats(0, 40)), min_size=2, max_size=60),
     st.integers(1, 9),

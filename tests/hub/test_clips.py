@@ -24,7 +24,7 @@ import voluptuous as vol
 
 from custom_components.facility_cameras import clips, views
 from custom_components.facility_cameras.const import DOMAIN
-from custom_components.facility_cameras.engine.api_footage import ClipCause
+from custom_components.facility_cameras.engine.api_footage import ClipCause, ClipRequest
 from tests.hub.stage import Simulator, camera_id, entity_id, hub_of, until, until_awaited, until_online
 from tests.repository.source import translation
 
@@ -233,6 +233,48 @@ async def test_a_preview_plays_while_it_grows(
         assert (await anybody.get(f"/api/facility_cameras/playback/guessed/{name}")).status == HTTPStatus.NOT_FOUND
     with pytest.raises(Unresolvable):
         await async_resolve_media(home, f"{source}/1000-2000", None)
+
+
+async def test_a_preview_that_waits_for_another_is_said_and_taken_back(
+    home: HomeAssistant, recorded: MockConfigEntry
+) -> None:
+    client, gate = hub_of(home).client, camera_id(recorded, "Cổng chính")
+
+    async def closed() -> bool:
+        return not (await client.segments(gate, 0, 1 << 62))[0]["open"]
+
+    home.config_entries.async_update_subentry(
+        recorded, recorded.subentries[gate], data={**recorded.subentries[gate].data, "record": False}
+    )
+    await until_awaited(closed, what="a closed file")
+    begun = int((await begin_of(home, recorded)).timestamp())
+    (path,) = await home.async_add_executor_job(lambda: list(Path(recorded.data["archive"]).rglob("*.mp4")))
+    kept = path.rename(path.with_suffix(".kept"))
+    # Whoever reads the footage waits until somebody writes.
+    os.mkfifo(path)
+    source = f"media-source://{DOMAIN}/{recorded.entry_id}/{gate}/preview"
+    folder = clips.folder_of(home) / gate
+    await home.async_add_executor_job(lambda: folder.mkdir(parents=True, exist_ok=True))
+    request: ClipRequest = {"start": begun * US, "end": (begun + 3) * US, "folder": str(folder), "zone": "UTC"}
+    first = await client.begin("preview", gate, request)
+
+    async def running() -> bool:
+        return (await client.job(first["id"]))["state"] == "running"
+
+    await until_awaited(running, what="the first preview has its turn")
+    with pytest.raises((HomeAssistantError, Unresolvable)) as refused:
+        await async_resolve_media(home, f"{source}/{begun}-{begun + 3}", None)
+    assert translation("en")["exceptions"]["clip_waits"]["message"] in str(refused.value)
+    await home.async_add_executor_job(lambda: (kept.rename(path.with_suffix(".mp4.new")), None))
+    with path.open("w"):
+        path.with_suffix(".mp4.new").rename(path)
+
+    async def over() -> bool:
+        return (await client.job(first["id"]))["state"] not in ("running", "waiting")
+
+    await until_awaited(over, what="the first preview is over")
+    # The one that waited does not come now, and another may.
+    await async_resolve_media(home, f"{source}/{begun}-{begun + 3}", None)
 
 
 async def test_thumbnails_for_who_may_see_the_camera(

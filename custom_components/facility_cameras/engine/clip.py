@@ -38,7 +38,7 @@ _PULL = VIDEO_CLOCK // 1000
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One fragment that was read. `begin_us` is the time of its first picture; `fresh`: what came before is missing;
-    `joins`: it may follow other pictures than it did.
+    `joins`: it may follow other pictures than it did, for it begins everything anew.
     """
 
     path: Path
@@ -79,6 +79,8 @@ class _Cutter:
             if abs(at_us - piece.begin_us) > _DIFFERS_US:
                 broken = True  # a damaged time
                 continue
+            if broken and not pictures.keys[0]:
+                continue  # it needs what is missing
             piece, broken = replace(piece, fresh=piece.fresh or broken), False
             part = self._take(part, source, piece, pictures, anchor)
 
@@ -95,15 +97,14 @@ class _Cutter:
         keys = [place for place in range(until) if pictures.keys[place]]
         new = part is None or utc(times[0]) - part.end_us > HOLD_US or (piece.fresh and not piece.joins)
         kept = [(0, until)]
-        if new or piece.fresh:
+        if new:
             if not keys or utc(times[keys[0]]) >= self._end_us:
                 return part
             first = max((place for place in keys if utc(times[place]) <= self._start_us), default=keys[0])
             # Pictures that are shown before the key picture they follow need what is not there.
             kept = _runs([place for place in range(first, until) if times[place] >= times[first]])
-            if new:
-                part = Part([Track(init) for init in self._inits], utc(times[first]), offset=-times[first])
-                self.parts.append(part)
+            part = Part([Track(init) for init in self._inits], utc(times[first]), offset=-times[first])
+            self.parts.append(part)
         if part is None or not until:
             if part is not None and part.run == source.run and not piece.fresh:
                 self._end(part, times, utc, taken=False)
@@ -201,8 +202,7 @@ def pieces(source: Source, codec: str | None, fd: int, start_us: int, end_us: in
         if pictures is None or not _plausible(pictures, source.fragments[place].duration_us):
             fresh = True
             continue
-        first_size = pictures.sizes[0]
-        joins = not (fresh or place == first) or begins_sequence(codec, fd, pictures.offset, first_size)
+        joins = pictures.keys[0] and begins_sequence(codec, fd, pictures.offset, pictures.sizes[0])
         yield Piece(source.path, begins[place], samples, fresh, joins)
         fresh = False
 

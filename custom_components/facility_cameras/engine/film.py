@@ -75,7 +75,7 @@ def _thinned(places: list[_Place]) -> list[_Place]:
 
 def _parts(archive: Archive, chosen: list[_Place], job: Job[Any]) -> list[Part]:
     """What becomes the files. Pictures that cannot be read are left out."""
-    fps = min(MOST_FPS, max(LEAST_FPS, len(chosen) / FILM_S))
+    fps = max(LEAST_FPS, len(chosen) / FILM_S)
     duration = round(VIDEO_CLOCK / fps)
     tracks: dict[int, list[TrackInit]] = {}
     parts: list[Part] = []

@@ -77,7 +77,7 @@ class Gate:
 
     def set(self, *, record: bool, wanted: bool, before_s: float, after_s: float) -> None:
         """Take over what is wanted now. `record` is the switch: off closes at once."""
-        self._before_s, self._after_s = min(before_s, LONGEST_S), min(after_s, LONGEST_S)
+        self._before_s, self._after_s = before_s, after_s
         was_wanted = self._record and self._wanted
         self._record, self._wanted = record, wanted
         if not record:
