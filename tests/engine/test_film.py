@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 import itertools
-import os
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -112,9 +111,9 @@ def test_what_cannot_be_read_is_left_out(footage: Footage, tmp_path: Path) -> No
 def test_every_file_is_closed_again(footage: Footage, tmp_path: Path) -> None:
     for _ in range(5):
         footage.record("plain", 1)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     film(footage, NOW_US, footage.at_us, tmp_path)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_an_archive_that_is_away_is_said(tmp_path: Path) -> None:
