@@ -20,8 +20,12 @@ from homeassistant.core import (
     State,
     callback,
 )
-from homeassistant.helpers import issue_registry as ir
-from homeassistant.helpers.event import async_call_later, async_track_state_change_event
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers.event import (
+    async_call_later,
+    async_track_entity_registry_updated_event,
+    async_track_state_change_event,
+)
 from homeassistant.helpers.start import async_at_started
 
 from .const import CONF_WHEN, CONF_WHEN_ENTITY, DOMAIN, WHEN_ENTITY
@@ -87,7 +91,7 @@ class _Watch:
         self._hass = hass
         self._coordinator = coordinator
         self._followed: dict[str, str] = {}
-        self._unfollow: CALLBACK_TYPE | None = None
+        self._unfollow: list[CALLBACK_TYPE] = []
         self._away: dict[str, CALLBACK_TYPE] = {}
         self._unlisten = [
             coordinator.async_listen(None, self._async_renew),
@@ -98,9 +102,8 @@ class _Watch:
     @callback
     def async_stop(self) -> None:
         """Follow nothing any more."""
-        for stop in (*self._unlisten, *self._away.values(), self._unfollow):
-            if stop is not None:
-                stop()
+        for stop in (*self._unlisten, *self._away.values(), *self._unfollow):
+            stop()
 
     @callback
     def _async_renew(self) -> None:
@@ -111,10 +114,14 @@ class _Watch:
             return
         for camera_id in self._followed.keys() - followed.keys():
             self._here(camera_id)
-        if self._unfollow is not None:
-            self._unfollow()
+        for stop in self._unfollow:
+            stop()
         self._followed = followed
-        self._unfollow = async_track_state_change_event(self._hass, set(followed.values()), self._async_changed)
+        entities = set(followed.values())
+        self._unfollow = [
+            async_track_state_change_event(self._hass, entities, self._async_changed),
+            async_track_entity_registry_updated_event(self._hass, entities, self._async_renamed),
+        ]
         for camera_id in followed:
             self._look_after(camera_id)
 
@@ -127,6 +134,18 @@ class _Watch:
             if before != now:
                 self._coordinator.async_push_wanted(camera_id)
             self._look_after(camera_id)
+
+    @callback
+    def _async_renamed(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+        """An entity has another id: it is still the one that is meant."""
+        data = event.data
+        if data["action"] != "update" or "old_entity_id" not in data:
+            return
+        for camera_id, camera in self._coordinator.cameras().items():
+            if self._followed.get(camera_id) == data["old_entity_id"]:
+                self._hass.config_entries.async_update_subentry(
+                    self._coordinator.entry, camera, data={**camera.data, CONF_WHEN_ENTITY: data["entity_id"]}
+                )
 
     @callback
     def _async_started(self, _hass: HomeAssistant) -> None:

@@ -8,7 +8,7 @@ from homeassistant.components.lovelace.const import LOVELACE_DATA
 from homeassistant.config_entries import SOURCE_RECONFIGURE
 from homeassistant.core import CoreState, HomeAssistant, State
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
@@ -113,6 +113,27 @@ async def test_an_entity_that_cannot_be_asked_counts_as_yes_and_is_told(
     home.config_entries.async_remove_subentry(entry, gate)
     await home.async_block_till_done()
     assert issues.async_get_issue(DOMAIN, f"when_entity_away_{gate}") is None
+
+
+async def test_an_entity_that_is_renamed_is_followed(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make
+) -> None:
+    registry = er.async_get(home)
+    domain, _, name = ENTITY.partition(".")
+    registry.async_get_or_create(domain, "test", "1", suggested_object_id=name)
+    home.states.async_set(ENTITY, "off")
+    entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"]}, **BY_ENTITY)
+    await set_up(home, entry)
+    gate = camera_id(entry, "Gate")
+    await until(lambda: state(home, "sensor", gate, "recording_state") == "idle", what="not its time")
+    registry.async_update_entity(ENTITY, new_entity_id=f"{ENTITY}_renamed")
+    home.states.async_remove(ENTITY)
+    home.states.async_set(f"{ENTITY}_renamed", "off")
+    await home.async_block_till_done()
+    assert entry.subentries[gate].data["when_entity"] == f"{ENTITY}_renamed"
+    await until(lambda: state(home, "sensor", gate, "recording_state") == "idle", what="still not its time")
+    home.states.async_set(f"{ENTITY}_renamed", "on")
+    await until_online(home, entry, "Gate")
 
 
 async def test_while_home_assistant_starts_what_was_told_last_holds(
