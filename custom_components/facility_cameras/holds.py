@@ -227,6 +227,20 @@ def _told(hass: HomeAssistant, found: list[HoldState]) -> ServiceResponse:
     }
 
 
+async def async_held(hass: HomeAssistant, facility_id: str) -> list[HoldState]:
+    """What is protected of a facility; nothing while its archive is away, for then there is nothing to mark. Raises
+    EngineError.
+    """
+    try:
+        return await hass.data[HUB].client.holds(facility_id)
+    except EngineAwayError:
+        raise
+    except EngineError as error:
+        if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            return []
+        raise
+
+
 def camera_name(hass: HomeAssistant, hold: HoldState) -> str:
     """The camera's name; its id once it was removed."""
     entry = hass.config_entries.async_get_entry(hold["facility"])

@@ -39,6 +39,7 @@ from .footage_gaps import async_gap_at, async_gaps
 from .footage_items import FootageItems, directory
 from .footage_search import find_times
 from .footage_time import US, Interval, async_zone, day_of, local
+from .holds import async_held
 from .hub import HUB
 from .playback import Playback
 from .views import PLAYLIST_TYPE, download_url, may_see, playlist_url, preview_url
@@ -157,7 +158,7 @@ class FootageSource(MediaSource):
         entry, camera = self._camera(parts, BrowseError)
         zone = await async_zone(entry)
         try:
-            items = self._items(entry, camera, zone, await self._client.holds(entry.entry_id))
+            items = self._items(entry, camera, zone, await async_held(self.hass, entry.entry_id))
             if len(parts) == 2:
                 return items.camera(camera.title, items.days(await self._days(camera, zone)))
             if (interval := _interval(parts, zone)) is None:
@@ -239,7 +240,7 @@ class FootageSource(MediaSource):
     ) -> list[BrowseMediaSource]:
         """What the cameras of a facility (or only one) recorded at these times; `titled` with the facility's name."""
         found: list[BrowseMediaSource] = []
-        holds = await self._client.holds(entry.entry_id) if times else []
+        holds = await async_held(self.hass, entry.entry_id) if times else []
         for camera_id, camera in cameras_of(entry).items():
             if len(found) >= _MOST_FOUND:
                 break

@@ -1,5 +1,6 @@
 """The action that tells automations what footage there is: spans, gaps with reasons, bytes, completeness, camera by camera."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 
 from homeassistant.auth.permissions.const import POLICY_READ
@@ -14,9 +15,11 @@ import voluptuous as vol
 from .actions import async_check, cameras_of_call
 from .const import DOMAIN
 from .coordinator import FacilityConfigEntry
+from .engine.api_footage import HoldState
 from .engine_client import EngineError
 from .footage_gaps import async_known
 from .footage_time import US, async_zone, local, moment
+from .holds import async_held
 from .hub import HUB
 
 ACTION_RECORDINGS = "recordings"
@@ -59,6 +62,7 @@ async def _async_recordings(call: ServiceCall) -> ServiceResponse:
     for camera_id in cameras:
         await async_check(call, CAMERA_DOMAIN, f"{camera_id}_camera", POLICY_READ)
     told: list[JsonValueType] = []
+    holds: dict[str, list[HoldState]] = {}
     for camera_id, entry in cameras.items():
         zone = await async_zone(entry)
         start = moment(call.data[ATTR_START], zone)
@@ -70,25 +74,30 @@ async def _async_recordings(call: ServiceCall) -> ServiceResponse:
                 translation_placeholders={"days": str(_LONGEST.days)},
             )
         try:
-            told.append(await _async_told(call.hass, entry, camera_id, zone, _us(start), _us(end)))
+            if entry.entry_id not in holds:
+                holds[entry.entry_id] = await async_held(call.hass, entry.entry_id)
+            span = _us(start), _us(end)
+            told.append(await _async_told(call.hass, entry, camera_id, zone, *span, holds[entry.entry_id]))
         except EngineError as error:
             raise HomeAssistantError(translation_domain=DOMAIN, translation_key="engine_away") from error
     return {"cameras": told}
 
 
 async def _async_told(
-    hass: HomeAssistant, entry: FacilityConfigEntry, camera_id: str, zone: tzinfo, start: int, end: int
+    hass: HomeAssistant,
+    entry: FacilityConfigEntry,
+    camera_id: str,
+    zone: tzinfo,
+    start: int,
+    end: int,
+    holds: Iterable[HoldState],
 ) -> dict[str, JsonValueType]:
     """What there is of one camera in [start, end), UTC microseconds. Raises EngineError."""
     client = hass.data[HUB].client
     spans = await client.spans(camera_id, start, end)
     known = await async_known(hass, camera_id, start, end)
     size = await client.size(camera_id, start, end)
-    held = [
-        hold
-        for hold in await client.holds(entry.entry_id)
-        if hold["camera"] == camera_id and hold["start"] < end and hold["end"] > start
-    ]
+    held = [hold for hold in holds if hold["camera"] == camera_id and hold["start"] < end and hold["end"] > start]
     pieces: list[JsonValueType] = [
         {"start": _iso(zone, span["start"]), "end": _iso(zone, span["end"]), "codec": span["codec"]}
         for span in spans[:_MOST_PIECES]

@@ -1,5 +1,6 @@
 """Protected footage shows as such where footage is found: in the media browser, in a search, in what an action tells."""
 
+from pathlib import Path
 from typing import Any
 
 from homeassistant.components.media_player.browse_media import SearchMediaQuery
@@ -12,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.facility_cameras import wording
 from custom_components.facility_cameras.const import DOMAIN
 from tests.hub.past import at
-from tests.hub.stage import camera_id, entity_id
+from tests.hub.stage import camera_id, entity_id, hub_of, until_awaited
 
 SOURCE = "media-source://facility_cameras"
 
@@ -95,3 +96,26 @@ async def test_in_what_the_action_tells(home: HomeAssistant, past: MockConfigEnt
         }
     ]
     assert await told(15) == []
+
+
+def swap(folder: Path, name: Path) -> None:
+    """A disk is pulled out, or plugged in."""
+    folder.rename(name)
+
+
+@pytest.mark.usefixtures("hold")
+async def test_while_the_archive_is_away_nothing_is_marked(home: HomeAssistant, past: MockConfigEntry) -> None:
+    archive = Path(past.data["archive"])
+    swap(archive, archive.with_name("away"))
+    client = hub_of(home).client
+
+    async def gone() -> bool:
+        (facility,) = await client.facilities()
+        return facility["volume"] == "missing"
+
+    try:
+        await until_awaited(gone, what="the archive is away")
+        gate = await async_browse_media(home, f"{SOURCE}/{past.entry_id}/{camera_id(past, 'Gate')}")
+        assert gate.children == []
+    finally:
+        swap(archive.with_name("away"), archive)
