@@ -18,13 +18,13 @@ from . import (
     blueprint_install,
     completeness,
     dashboard,
+    entity_watch,
     exports,
     footage_in_backups,
     holds,
     issues,
     recordings,
     views,
-    when_to_record,
     wording,
 )
 from .const import DOMAIN, PLATFORMS
@@ -85,7 +85,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> 
         hass.config_entries.async_schedule_reload(entry.entry_id)
     entry.async_on_unload(entry.add_update_listener(present.async_updated))
     entry.async_on_unload(issues.async_watch(hass, coordinator))
-    entry.async_on_unload(when_to_record.async_watch(hass, coordinator))
+    entry.async_on_unload(entity_watch.async_watch(hass, coordinator))
     entry.async_on_unload(completeness.async_watch(hass, coordinator))
     entry.async_on_unload(dashboard.async_show(hass, coordinator))
     await footage_in_backups.async_watch(hass, entry)
@@ -112,7 +112,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: FacilityConfigEntry) ->
     if (hub := hass.data.get(HUB)) is not None:
         for camera_id in cameras_of(entry):
             hub.outages.forget(camera_id)
-            when_to_record.async_clear_camera(hass, camera_id)
+            entity_watch.async_clear_camera(hass, camera_id)
         await hub.async_forget(entry.entry_id)
 
 
@@ -136,7 +136,7 @@ class _Present:
         for camera_id in before.keys() - now.cameras.keys():
             coordinator.async_drop_camera(camera_id)
             issues.async_clear_camera(hass, camera_id)
-            when_to_record.async_clear_camera(hass, camera_id)
+            entity_watch.async_clear_camera(hass, camera_id)
             coordinator.hub.outages.forget(camera_id)
         for camera_id, camera in cameras_of(entry).items():
             if camera_id not in before:

@@ -1,37 +1,19 @@
 """When a camera is recorded: always, or while an entity says so. The engine is told at once, and keeps what it was told.
 
 An entity that cannot be asked (unavailable, unknown, gone) counts as yes: losing footage is worse than recording too
-much. A repair says so. While Home Assistant starts, entities are not there yet: until then what was last told holds.
+much. A repair says so (entity_watch.py). While Home Assistant starts, entities are not there yet: until then what was
+last told holds.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homeassistant.components.device_tracker.const import DOMAIN as DEVICE_TRACKER
 from homeassistant.components.person.const import DOMAIN as PERSON
 from homeassistant.const import STATE_HOME, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import (
-    CALLBACK_TYPE,
-    CoreState,
-    Event,
-    EventStateChangedData,
-    HassJob,
-    HomeAssistant,
-    State,
-    callback,
-)
-from homeassistant.helpers import entity_registry as er, issue_registry as ir
-from homeassistant.helpers.event import (
-    async_call_later,
-    async_track_entity_registry_updated_event,
-    async_track_state_change_event,
-)
-from homeassistant.helpers.start import async_at_started
+from homeassistant.core import CoreState, HomeAssistant, State, callback
 
-from .const import CONF_WHEN, CONF_WHEN_ENTITY, DOMAIN, WHEN_ENTITY
-
-if TYPE_CHECKING:
-    from .coordinator import FacilityCoordinator
+from .const import CONF_WHEN, CONF_WHEN_ENTITY, WHEN_ENTITY
 
 #: States that say no. Whatever else an entity says is yes.
 _NO = frozenset(
@@ -40,8 +22,6 @@ _NO = frozenset(
         "false", "no", "0", "0.0", "",
     }
 )  # fmt: skip
-#: Integrations that are reloaded are away for a moment.
-_AWAY_S = 60.0
 
 
 def entity_of(camera: Mapping[str, Any]) -> str | None:
@@ -66,129 +46,3 @@ def wanted(hass: HomeAssistant, camera: Mapping[str, Any]) -> bool | None:
         return True
     said = says(hass.states.get(entity_id))
     return True if said is None and hass.state is CoreState.running else said
-
-
-@callback
-def async_watch(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBACK_TYPE:
-    """Follow the entities of a facility's cameras until the returned function is called."""
-    return _Watch(hass, coordinator).async_stop
-
-
-@callback
-def async_clear_camera(hass: HomeAssistant, camera_id: str) -> None:
-    """The camera is gone."""
-    ir.async_delete_issue(hass, DOMAIN, _issue(camera_id))
-
-
-def _issue(camera_id: str) -> str:
-    return f"when_entity_away_{camera_id}"
-
-
-class _Watch:
-    """The entities of one facility."""
-
-    def __init__(self, hass: HomeAssistant, coordinator: FacilityCoordinator) -> None:
-        self._hass = hass
-        self._coordinator = coordinator
-        self._followed: dict[str, str] = {}
-        self._unfollow: list[CALLBACK_TYPE] = []
-        self._away: dict[str, CALLBACK_TYPE] = {}
-        self._unlisten = [
-            coordinator.async_listen(None, self._async_renew),
-            async_at_started(hass, self._async_started),
-        ]
-        self._async_renew()
-
-    @callback
-    def async_stop(self) -> None:
-        """Follow nothing any more."""
-        for stop in (*self._unlisten, *self._away.values(), *self._unfollow):
-            stop()
-
-    @callback
-    def _async_renew(self) -> None:
-        """Follow the entities that are meant now."""
-        cameras = self._coordinator.cameras()
-        followed = {key: entity for key, camera in cameras.items() if (entity := entity_of(camera.data)) is not None}
-        if followed == self._followed:
-            return
-        for camera_id in self._followed.keys() - followed.keys():
-            self._here(camera_id)
-        for stop in self._unfollow:
-            stop()
-        self._followed = followed
-        entities = set(followed.values())
-        self._unfollow = [
-            async_track_state_change_event(self._hass, entities, self._async_changed),
-            async_track_entity_registry_updated_event(self._hass, entities, self._async_renamed),
-        ]
-        for camera_id in followed:
-            self._look_after(camera_id)
-
-    @callback
-    def _async_changed(self, event: Event[EventStateChangedData]) -> None:
-        before, now = (says(event.data[key]) for key in ("old_state", "new_state"))
-        for camera_id, entity_id in self._followed.items():
-            if entity_id != event.data["entity_id"]:
-                continue
-            if before != now:
-                self._coordinator.async_push_wanted(camera_id)
-            self._look_after(camera_id)
-
-    @callback
-    def _async_renamed(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
-        """An entity has another id: it is still the one that is meant."""
-        data = event.data
-        if data["action"] != "update" or "old_entity_id" not in data:
-            return
-        for camera_id, camera in self._coordinator.cameras().items():
-            if self._followed.get(camera_id) == data["old_entity_id"]:
-                self._hass.config_entries.async_update_subentry(
-                    self._coordinator.entry, camera, data={**camera.data, CONF_WHEN_ENTITY: data["entity_id"]}
-                )
-
-    @callback
-    def _async_started(self, _hass: HomeAssistant) -> None:
-        """Entities that are not there now will not come by themselves."""
-        for camera_id in self._followed:
-            self._coordinator.async_push_wanted(camera_id)
-            self._look_after(camera_id)
-
-    @callback
-    def _look_after(self, camera_id: str) -> None:
-        """Have people told of an entity that stays away."""
-        if says(self._hass.states.get(self._followed[camera_id])) is not None:
-            self._here(camera_id)
-        elif camera_id not in self._away and self._hass.state is CoreState.running:
-
-            @callback
-            def told(_now: object) -> None:
-                self._tell(camera_id)
-
-            self._away[camera_id] = async_call_later(self._hass, _AWAY_S, HassJob(told, cancel_on_shutdown=True))
-
-    @callback
-    def _here(self, camera_id: str) -> None:
-        if (cancel := self._away.pop(camera_id, None)) is not None:
-            cancel()
-        ir.async_delete_issue(self._hass, DOMAIN, _issue(camera_id))
-
-    @callback
-    def _tell(self, camera_id: str) -> None:
-        self._away.pop(camera_id, None)
-        camera = self._coordinator.cameras().get(camera_id)
-        if camera is None or camera_id not in self._followed:
-            return
-        ir.async_create_issue(
-            self._hass,
-            DOMAIN,
-            _issue(camera_id),
-            is_fixable=False,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key="when_entity_away",
-            translation_placeholders={
-                "camera": camera.title,
-                "facility": self._coordinator.entry.title,
-                "entity": self._followed[camera_id],
-            },
-        )
