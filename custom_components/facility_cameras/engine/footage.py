@@ -6,13 +6,16 @@ import sqlite3
 from .api_footage import Nearest, Segment, Size, Span
 from .archive.archive import Archive
 from .archive.fragments import read_fragments
-from .archive.index import LONGEST_US, OPEN, Row
+from .archive.index import LONGEST_US, OPEN, TAKEN_IN, Index, Row
 from .archive.segment_file import SegmentFile
-from .playback import PlaySegment, playlist
+from .playback import Fragment, PlaySegment, playlist
+from .unread import Unread
 
 #: Footage with a hole no larger than one picture is one span.
 JOIN_US = 40_000
 LISTED = 2_000
+#: For a playlist, files that were not read yet are read for so long at most, seconds.
+UNREAD_S = 3.0
 #: Answered from the index of segments by time alone: the segments themselves lie all over the file.
 _SPANS = (
     "SELECT segment.id, start_us, end_us, state, codec FROM segment JOIN format ON format.id = segment.format "
@@ -137,17 +140,29 @@ def media_playlist(archive: Archive, camera: str, start_us: int, end_us: int) ->
     except sqlite3.Error:
         return None
     found = []
+    unread = Unread(archive.root, UNREAD_S)
     for number, run, format_id, begin, end, state, init_bytes, packed in rows:
         file = (before.get(number) or archive.open_files.get(number)) if state == OPEN else None
         if file is None:
             if end > start_us and packed:
                 found.append(PlaySegment(number, run, format_id, begin, end, False, init_bytes, read_fragments(packed)))
+            elif end > start_us and state == TAKEN_IN and (read := _read_now(index, number, unread)):
+                end = begin + sum(fragment.duration_us for fragment in read)
+                found.append(PlaySegment(number, run, format_id, begin, end, False, init_bytes, read))
         else:
             # Also one that was only just begun: it tells that the playlist still grows.
             fragments = tuple(file.fragments)
             end = begin + sum(fragment.duration_us for fragment in fragments)
             found.append(PlaySegment(number, run, format_id, begin, end, True, init_bytes, fragments))
     return playlist(found, start_us, end_us)
+
+
+def _read_now(index: Index, number: int, unread: Unread) -> list[Fragment]:
+    try:
+        row = index.segment(number)
+    except sqlite3.Error:
+        return []
+    return unread.fragments(row) if row is not None else []
 
 
 def _pieces(archive: Archive, statement: str, camera: str, *values: int) -> list[tuple[int, int, str]]:

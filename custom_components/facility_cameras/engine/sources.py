@@ -6,9 +6,12 @@ from pathlib import Path
 import sqlite3
 
 from .archive.archive import Archive
-from .archive.fragments import unpack_fragments
 from .archive.index import OPEN
 from .playback import Fragment
+from .unread import Unread
+
+#: Files that were not read yet are read for so long at most, seconds.
+UNREAD_S = 20.0
 
 
 class NoIndexError(Exception):
@@ -43,9 +46,10 @@ def sources(archive: Archive, camera: str, start_us: int, end_us: int) -> list[S
     except sqlite3.Error as error:
         raise NoIndexError from error
     found = []
+    unread = Unread(archive.root, UNREAD_S)
     for row in rows:
         file = files.get(row.id) or archive.open_files.get(row.id) if row.state == OPEN else None
-        fragments = tuple(file.fragments) if file is not None else tuple(unpack_fragments(row.fragments))
+        fragments = tuple(file.fragments) if file is not None else tuple(unread.fragments(row))
         end = row.end_us if file is None else row.start_us + sum(fragment.duration_us for fragment in fragments)
         if fragments and end > start_us:
             found.append(
