@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from custom_components.facility_cameras.engine.api import Duty, Problem, Status
 from custom_components.facility_cameras.engine.archive.backlog import Memory
+from custom_components.facility_cameras.engine.camera import NO_PROBLEM
 from tests.engine.archives import HandClock
 from tests.engine.clip_samples import make_clip
 from tests.engine.duties import hand_run
@@ -163,6 +165,20 @@ async def test_a_list_that_an_earlier_engine_saved_is_recorded(tmp_path: Path) -
         await rig.restart()
         await rig.recorded("one", 1)
         assert rig.state("one")["duty"] == "record"
+
+
+async def test_an_outage_that_was_over_at_once_is_told(tmp_path: Path) -> None:
+    async with Rig(tmp_path, [spec("one")]) as rig:
+        await rig.watch("one")
+        await rig.recorded("one", 1)
+        camera = rig.supervisor.camera("one")
+        assert camera is not None and camera.archive.index is not None
+        problem: Problem = {"cause": "no_answer", "placeholders": {}}
+        camera._set(Status.UNREACHABLE, problem)
+        camera._set(Status.ONLINE, NO_PROBLEM)
+        camera.check()
+        told = camera.archive.duties.intervals(camera.archive.index, "one", 0, 1 << 62)
+        assert (told[-1].kind, told[-1].reason) == (Duty.OFFLINE, "no_answer")
 
 
 def test_a_disk_that_is_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

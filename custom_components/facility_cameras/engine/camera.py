@@ -105,6 +105,8 @@ class Camera:
         self._told_recording = False
         self.feed.on_watched = self._on_watched
         self._told_duty: tuple[Duty, str] | None = None
+        #: Why it was away since duty was told last; empty if it was not.
+        self._was_away = ""
         self.take(config)
 
     # What people change -------------------------------------------------------------------------------------------
@@ -264,6 +266,8 @@ class Camera:
         if status is not self._status:
             self._since = microseconds(self._clock.utc())
         self._status, self._problem = status, problem
+        if status in AWAY:
+            self._was_away = problem["cause"]
         self._changed(self)
 
     @property
@@ -298,6 +302,10 @@ class Camera:
 
     def _tell_duty(self) -> None:
         self._told_duty = kind, reason = self._duty()
+        away, self._was_away = self._was_away, ""
+        if away and kind is Duty.RECORD:
+            # It was back before it was told.
+            self.archive.duties.tell(self.config["id"], Duty.OFFLINE, away)
         self.archive.duties.tell(self.config["id"], kind, reason)
 
     def _duty(self) -> tuple[Duty, str]:
