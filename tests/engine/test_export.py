@@ -218,6 +218,16 @@ def test_what_retention_deleted_is_told(archive: Archive, folder: Path) -> None:
     ]
 
 
+def test_footage_that_was_not_read_again_yet_has_its_times(archive: Archive, folder: Path) -> None:
+    record(archive)
+    with index_of(archive).transaction() as connection:
+        connection.execute("UPDATE segment SET sha256 = NULL, fragments = x'', state = 3")
+    done = export(archive, request(folder))
+    cues = (done / files_of(manifest(done))[0]).with_suffix(".vtt").read_text().split("\n\n")
+    assert cues[1].startswith("00:00:00.000 --> 00:00:01.000\n2026-11-25 07:00:00")
+    assert cues[6].startswith("00:00:05.000 --> 00:00:06.000\n2026-11-25 07:00:05")
+
+
 def test_the_hour_that_a_day_has_twice(archive: Archive, folder: Path) -> None:
     # 2026-10-25 00:30 and 01:30 UTC: half past two in Berlin, twice.
     first = 1_792_888_200 * SECOND

@@ -148,7 +148,9 @@ def _rows(
                 continue
             seen.add(row.id)
             if row.state != OPEN:
+                # One that was taken in and not read yet is as long as its times say.
                 media_us = sum(fragment.duration_us for fragment in unpack_fragments(row.fragments))
+                media_us = media_us or row.end_us - row.start_us
                 yield row, row.size, row.end_us, media_us, more.get(row.id, (0, ""))
                 continue
             file = files.get(row.id) or archive.open_files.get(row.id)
