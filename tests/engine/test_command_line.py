@@ -1,6 +1,6 @@
 """The archive from a shell: what is wrong is named, beside a running engine too; the index is made again from the files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import contextlib
 import json
 import os
@@ -208,6 +208,15 @@ def test_folder_is_run_as_a_program(root: Path) -> None:
     assert json.loads(done.stdout.splitlines()[0])["camera"] == "c0"
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Who is started in the background of a shell ignores interrupts, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_interrupt_ends_it_cleanly(root: Path) -> None:
     before = ask(root, "SELECT * FROM segment")
     command = [sys.executable, "-P", str(LAUNCH.parent), "rebuild", str(root), "--rate", "0.0001"]
