@@ -198,7 +198,7 @@ def _refused(entry: FacilityConfigEntry, error: EngineError) -> HomeAssistantErr
     """What the engine did not do, in words."""
     if error.status == HTTPStatus.BAD_REQUEST:
         key = "hold_refused"
-    elif error.status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(error, EngineAwayError):
+    elif _archive_is_away(error):
         key = "archive_away"
     else:
         return HomeAssistantError(translation_domain=DOMAIN, translation_key="engine_away")
@@ -233,12 +233,15 @@ async def async_held(hass: HomeAssistant, facility_id: str) -> list[HoldState]:
     """
     try:
         return await hass.data[HUB].client.holds(facility_id)
-    except EngineAwayError:
-        raise
     except EngineError as error:
-        if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if _archive_is_away(error):
             return []
         raise
+
+
+def _archive_is_away(error: EngineError) -> bool:
+    """Whether the engine answers, and its archive does not."""
+    return error.status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(error, EngineAwayError)
 
 
 def camera_name(hass: HomeAssistant, hold: HoldState) -> str:

@@ -67,6 +67,20 @@ async def ask(
     return answer
 
 
+async def gate_closed(home: HomeAssistant, recorded: MockConfigEntry) -> str:
+    """The gate is recorded no longer, and its file is closed; returns its id."""
+    client, gate = hub_of(home).client, camera_id(recorded, "Cổng chính")
+
+    async def closed() -> bool:
+        return not (await client.segments(gate, 0, 1 << 62))[0]["open"]
+
+    home.config_entries.async_update_subentry(
+        recorded, recorded.subentries[gate], data={**recorded.subentries[gate].data, "record": False}
+    )
+    await until_awaited(closed, what="a closed file")
+    return gate
+
+
 async def test_a_clip_for_an_automation(
     home: HomeAssistant,
     recorded: MockConfigEntry,
@@ -146,15 +160,7 @@ async def test_up_to_now(home: HomeAssistant, recorded: MockConfigEntry) -> None
 
 
 async def test_no_footage_names_the_nearest(home: HomeAssistant, recorded: MockConfigEntry) -> None:
-    client, gate = hub_of(home).client, camera_id(recorded, "Cổng chính")
-
-    async def closed() -> bool:
-        return not (await client.segments(gate, 0, 1 << 62))[0]["open"]
-
-    home.config_entries.async_update_subentry(
-        recorded, recorded.subentries[gate], data={**recorded.subentries[gate].data, "record": False}
-    )
-    await until_awaited(closed, what="a closed file")
+    await gate_closed(home, recorded)
     begun = (await begin_of(home, recorded)).astimezone(dt_util.get_default_time_zone())
     with pytest.raises(HomeAssistantError) as refused:
         await ask(home, recorded, start="2021-06-04 08:00:00", end="2021-06-04 08:10:00")
@@ -238,15 +244,7 @@ async def test_a_preview_plays_while_it_grows(
 async def test_a_preview_that_waits_for_another_is_said_and_taken_back(
     home: HomeAssistant, recorded: MockConfigEntry
 ) -> None:
-    client, gate = hub_of(home).client, camera_id(recorded, "Cổng chính")
-
-    async def closed() -> bool:
-        return not (await client.segments(gate, 0, 1 << 62))[0]["open"]
-
-    home.config_entries.async_update_subentry(
-        recorded, recorded.subentries[gate], data={**recorded.subentries[gate].data, "record": False}
-    )
-    await until_awaited(closed, what="a closed file")
+    client, gate = hub_of(home).client, await gate_closed(home, recorded)
     begun = int((await begin_of(home, recorded)).timestamp())
     (path,) = await home.async_add_executor_job(lambda: list(Path(recorded.data["archive"]).rglob("*.mp4")))
     kept = path.rename(path.with_suffix(".kept"))

@@ -5,18 +5,15 @@ time is told as the lost volume's, not as one in which no engine ran. Entries ar
 kept under the archive's id and under its path: its disk may come back elsewhere, or its marker be lost and made anew.
 """
 
-import hashlib
 from pathlib import Path
 
 import orjson
 
-from .files import read_whole, replace_file
+from .files import file_about, read_whole, replace_file
 
 #: While the archive is away this is written so often, seconds: as much is unknown if the power fails then.
 KEEP_S = 60.0
 _BYTES = 16 << 20
-
-
 #: So many engines that ended one after another without seeing the archive.
 _LIVES = 100
 
@@ -29,9 +26,8 @@ class KeptDuties:
 
     def __init__(self, folder: Path | None, archive_id: str, root: Path) -> None:
         """`folder` is the engine's own; without one nothing is kept."""
-        # Both come from outside, and are no file names.
-        names = (hashlib.sha256(name.encode()).hexdigest()[:32] for name in (archive_id, str(root)))
-        self._paths = [folder / f"duty-{name}.json" for name in names] if folder is not None else []
+        names = archive_id, str(root)
+        self._paths = [file_about(folder, "duty", name) for name in names] if folder is not None else []
         self._before: list[Life] | None = None
         self._is_there = True
 

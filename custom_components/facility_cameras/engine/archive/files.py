@@ -6,6 +6,7 @@ process at it, and see that the promises hold. Everything blocks, and raises OSE
 
 from collections.abc import Sequence
 import fcntl
+import hashlib
 import os
 from pathlib import Path
 
@@ -125,6 +126,11 @@ def replace_file(path: Path, content: bytes, files: Files = FILES) -> None:
         files.close(fd)
     files.rename(new, path)
     sync_folder(path.parent, files)
+
+
+def file_about(folder: Path, kind: str, name: str) -> Path:
+    """Where something about an archive is noted: `name` (its id, its path) comes from outside, and is no file name."""
+    return folder / f"{kind}-{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
 
 
 class Folders:

@@ -10,12 +10,11 @@ somebody emptied the folder, and recording goes on.
 """
 
 from dataclasses import dataclass
-import hashlib
 import json
 from pathlib import Path
 import secrets
 
-from .files import FILES, Files, read_whole, replace_file
+from .files import FILES, Files, file_about, read_whole, replace_file
 
 NAME = ".generation.json"
 RENEW_S = 600.0
@@ -37,9 +36,7 @@ class Generation:
         """`remembered` is the engine's own folder; without one every archive is taken as it is."""
         self._path = root / NAME
         self._files = files
-        # An id comes from outside, and is no file name.
-        name = hashlib.sha256(archive_id.encode()).hexdigest()[:32]
-        self._remembered = remembered / f"archive-{name}.json" if remembered is not None else None
+        self._remembered = file_about(remembered, "archive", archive_id) if remembered is not None else None
 
     def is_older_copy(self) -> bool:
         """Whether we have recorded later than this copy knows."""
