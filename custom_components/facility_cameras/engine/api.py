@@ -55,6 +55,16 @@ class Cause(StrEnum):
     CAMERA_ERROR = "camera_error"  # any other RTSP error status
 
 
+class Standing(StrEnum):
+    """What is asked of a camera, from some time to some time (ledger/)."""
+
+    REQUIRED = "required"
+    NOT_REQUIRED = "not_required"  # outside its required hours
+    MAINTENANCE = "maintenance"  # planned, counted apart
+    DISCONNECTED = "disconnected"  # its connect switch is off
+    RETIRED = "retired"
+
+
 class Problem(TypedDict):
     """A cause with what its sentence needs (host, port, path, user, codec, status); never a secret."""
 
