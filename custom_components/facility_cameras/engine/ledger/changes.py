@@ -87,9 +87,10 @@ class Away:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """Our clock was set back: what was told of the time from here on is cut away."""
+    """Our clock was set back, from `before_us`: what was told of the time from here on is cut away."""
 
     at_us: int
+    before_us: int
 
 
 @dataclass(frozen=True, slots=True)

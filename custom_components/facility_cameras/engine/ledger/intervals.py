@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..api import Status
 from ..api_ledger import Interval
-from .pieces import Piece, merged, pieces
+from .pieces import Holes, Piece, pieces
 from .reading import Reading
 
 
@@ -12,7 +12,7 @@ def intervals(reading: Reading, camera: str, start_us: int, end_us: int) -> Iter
     """Of [start_us, end_us), oldest first. Raises sqlite3.Error."""
     end_us = min(end_us, reading.until_us)
     rows = reading.standings(camera, start_us, end_us), reading.states(camera, start_us, end_us)
-    for piece in pieces(*rows, merged(reading.away()), start_us, end_us):
+    for piece in pieces(*rows, Holes(reading.away()), start_us, end_us):
         yield _told(piece)
 
 

@@ -155,9 +155,9 @@ class Ledger:
             known = self._cameras.setdefault(camera, _Camera())
             row_us = self._connected.pop(camera, None)
             unstable = status == Status.UNSTABLE
-            if unstable and row_us is not None:
+            if unstable and row_us is not None and connected_us >= known.connected_us:
                 # It goes on: until now it was connected in the row that ends.
-                row_us, known.before_us = max(connected_us - known.before_us, 0), connected_us
+                row_us, known.before_us = connected_us - known.before_us, connected_us
             elif unstable:
                 known.before_us = 0
             if row_us is not None:
@@ -283,7 +283,7 @@ class Ledger:
         else:
             for camera, connected_us in self._connected.items():
                 self._put(Connected(before_us, camera, connected_us))
-            self._put(Back(after_us))
+            self._put(Back(after_us, before_us))
             for known in self._cameras.values():
                 if known.state is not None:
                     known.state = replace(known.state, at_us=after_us)

@@ -3,13 +3,15 @@
 import sqlite3
 
 from ..api_ledger import Away
+from .pieces import Holes
+from .reading import AwayRow
 
 _EVER = 1 << 62
 
 
 def cut(connection: sqlite3.Connection, at_us: int) -> None:
-    """Our clock was set back to `at_us` and is believed: what was told of the time from there on is cut away. What is
-    asked of cameras goes on as it was told last.
+    """Our clock was set back to `at_us` and is believed: what was told of the time from there on is cut away. No state may
+    last (end_us 0); what is asked of cameras goes on as it was told last.
     """
     _cut(connection, at_us, _EVER)
 
@@ -36,12 +38,7 @@ def shift(connection: sqlite3.Connection, from_us: int, by_us: int) -> None:
 def _cut(connection: sqlite3.Connection, at_us: int, before_us: int) -> None:
     """Cut away what was told of [at_us, before_us)."""
     span = {"at": at_us, "before": before_us}
-    # Of an unstable camera's time it was connected pro rata.
-    connection.execute(
-        "UPDATE state SET connected_us = connected_us * (:at - start_us) / (end_us - start_us) "
-        "WHERE start_us < :at AND end_us > :at AND connected_us > 0",
-        span,
-    )
+    _cut_connected(connection, at_us)
     # That time never was, it was said; now it is said that it is.
     connection.execute(
         "UPDATE away SET why = :why WHERE why = :never AND start_us < :at AND end_us > :at",
@@ -49,9 +46,7 @@ def _cut(connection: sqlite3.Connection, at_us: int, before_us: int) -> None:
     )
     for table in ("state", "away", "run"):
         connection.execute(f"DELETE FROM {table} WHERE start_us >= :at AND start_us < :before", span)
-        connection.execute(
-            f"UPDATE {table} SET end_us = :at WHERE start_us < :at AND (end_us > :at OR end_us = 0)", span
-        )
+        connection.execute(f"UPDATE {table} SET end_us = :at WHERE start_us < :at AND end_us > :at", span)
     connection.execute("DELETE FROM shown WHERE end_us > :at", span)
     connection.execute(
         "UPDATE standing SET end_us = :at WHERE start_us < :at AND end_us > :at AND end_us <= :before", span
@@ -68,3 +63,18 @@ def _cut(connection: sqlite3.Connection, at_us: int, before_us: int) -> None:
             )
             connection.execute(f"UPDATE {table} SET start_us = :at WHERE camera = :camera AND start_us = :start", one)
     connection.execute("DELETE FROM standing WHERE start_us = :at AND end_us BETWEEN 1 AND :before", span)
+
+
+def _cut_connected(connection: sqlite3.Connection, at_us: int) -> None:
+    """Of an unstable camera's time, as far as it is left, it was connected pro rata."""
+    rows = connection.execute(
+        "SELECT camera, start_us, end_us, connected_us FROM state WHERE start_us < :at AND end_us > :at AND connected_us > 0",
+        {"at": at_us},
+    ).fetchall()
+    if rows:
+        holes = Holes([AwayRow(*row) for row in connection.execute("SELECT start_us, end_us, why, told_us FROM away")])
+    for camera, start_us, end_us, connected_us in rows:
+        left_us = connected_us * holes.lived_us(start_us, at_us) // max(holes.lived_us(start_us, end_us), 1)
+        connection.execute(
+            "UPDATE state SET connected_us = ? WHERE camera = ? AND start_us = ?", (left_us, camera, start_us)
+        )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..api import Standing, Status
 from ..api_ledger import Outage
-from .pieces import Piece, merged, pieces
+from .pieces import Holes, Piece, pieces
 from .rates import CONNECTED
 from .reading import NEVER, Reading
 
@@ -87,7 +87,7 @@ def outages_of(found: Iterable[Piece], *, gone: bool) -> Iterator[Outage]:
 
 def outages(reading: Reading, camera: str, start_us: int, end_us: int) -> list[Outage]:
     """A camera's that touch [start_us, end_us), whole, oldest first. Raises sqlite3.Error."""
-    until_us, holes = reading.until_us, merged(reading.away())
+    until_us, holes = reading.until_us, Holes(reading.away())
     end_us = min(end_us, until_us)
 
     def found(from_us: int, to_us: int) -> Iterator[Piece]:

@@ -5,12 +5,16 @@ A piece is unknown where nothing was told (no engine ran), and where the hub its
 because our clock was set forward, is in no piece.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from ..api import Status
 from ..api_ledger import Away
 from .reading import AwayRow, StandingRow, StateRow
+
+_END = itemgetter(1)
 
 
 class Piece(NamedTuple):
@@ -28,19 +32,31 @@ class Piece(NamedTuple):
     connected_us: int
 
 
-def merged(rows: Sequence[AwayRow]) -> list[tuple[int, int, str]]:
-    """Without overlaps, oldest first. Time that never was is that whatever else was told of it; else the first holds."""
-    found: list[tuple[int, int, str]] = []
-    never = _joined((row.start_us, row.end_us) for row in rows if row.why == Away.CLOCK)
-    newest_us = 0
-    for row in sorted((row for row in rows if row.why != Away.CLOCK), key=lambda row: row.start_us):
-        for start_us, end_us in _without((max(row.start_us, newest_us), row.end_us), never):
-            found.append((start_us, end_us, row.why))
-        newest_us = max(newest_us, row.end_us)
-    return sorted([*found, *((start_us, end_us, Away.CLOCK.value) for start_us, end_us in never)])
+class Holes:
+    """Time of all cameras in which the hub was the reason, without overlaps, oldest first: `away`. Time that never was is
+    that whatever else was told of it; else what began first holds. `unlived`: time in which our own monotonic clock
+    stood.
+    """
+
+    def __init__(self, rows: Sequence[AwayRow]) -> None:
+        """Of what was told."""
+        never = _joined((row.start_us, row.end_us) for row in rows if row.why == Away.CLOCK)
+        self.unlived = _joined((row.start_us, row.end_us) for row in rows if row.why in (Away.CLOCK, Away.SUSPENDED))
+        self.away = [(start_us, end_us, Away.CLOCK.value) for start_us, end_us in never]
+        newest_us = 0
+        for row in sorted((row for row in rows if row.why != Away.CLOCK), key=lambda row: row.start_us):
+            for start_us, end_us in _without((max(row.start_us, newest_us), row.end_us), never):
+                self.away.append((start_us, end_us, row.why))
+            newest_us = max(newest_us, row.end_us)
+        self.away.sort()
+
+    def lived_us(self, start_us: int, end_us: int) -> int:
+        """How long it was from the one to the other, as our monotonic clock counts."""
+        stood = (min(to_us, end_us) - max(from_us, start_us) for from_us, to_us in self.unlived)
+        return end_us - start_us - sum(us for us in stood if us > 0)
 
 
-def _joined(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for start_us, end_us in sorted(spans):
         if found and start_us <= found[-1][1]:
@@ -64,12 +80,13 @@ def _without(span: tuple[int, int], holes: Sequence[tuple[int, int]]) -> Iterato
 def pieces(
     standings: Sequence[StandingRow],
     states: Sequence[StateRow],
-    away: Sequence[tuple[int, int, str]],
+    holes: Holes,
     start_us: int,
     end_us: int,
 ) -> Iterator[Piece]:
-    """Of [start_us, end_us), oldest first. Rows are whole and oldest first, `away` is `merged`."""
-    state = hole = 0
+    """Of [start_us, end_us), oldest first. Rows are whole and oldest first."""
+    away = holes.away
+    state, hole = 0, bisect_right(away, start_us, key=_END)
     for asked in standings:
         now_us, stop_us = max(asked.start_us, start_us), min(asked.end_us, end_us)
         while now_us < stop_us:
@@ -94,16 +111,12 @@ def pieces(
                 yield Piece(now_us, until_us, asked.standing, Status.UNKNOWN, None, Away.NOT_WATCHED, 0)
             else:
                 until_us = min(until_us, row.end_us)
-                connected_us = _connected(row, away, now_us, until_us) if row.status == Status.UNSTABLE else 0
+                connected_us = _connected(row, holes, now_us, until_us) if row.status == Status.UNSTABLE else 0
                 yield Piece(now_us, until_us, asked.standing, row.status, row, row.cause, connected_us)
             now_us = until_us
 
 
-def _connected(row: StateRow, away: Sequence[tuple[int, int, str]], start_us: int, end_us: int) -> int:
-    """How much of [start_us, end_us) an unstable camera was connected: pro rata of what was watched of its row."""
-    watched_us = row.end_us - row.start_us
-    for hole_start_us, hole_end_us, _ in away:
-        if hole_start_us >= row.end_us:
-            break
-        watched_us -= max(min(hole_end_us, row.end_us) - max(hole_start_us, row.start_us), 0)
-    return min((end_us - start_us) * row.connected_us // max(watched_us, 1), end_us - start_us)
+def _connected(row: StateRow, holes: Holes, start_us: int, end_us: int) -> int:
+    """How much of [start_us, end_us) an unstable camera was connected: pro rata of what our clock ran in its row."""
+    lived_us = holes.lived_us(row.start_us, row.end_us)
+    return min((end_us - start_us) * row.connected_us // max(lived_us, 1), end_us - start_us)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..api import Standing, Status
 from ..api_ledger import Rate
-from .pieces import Piece, merged, pieces
+from .pieces import Holes, Piece, pieces
 from .reading import AwayRow, Reading
 from .spans import spans
 
@@ -129,7 +129,7 @@ def figures(
     found: dict[tuple[int, Subject], Figures] = {}
     if not cuts:
         return []
-    holes = merged(reading.away() if away is None else away)
+    holes = Holes(reading.away() if away is None else away)
     for camera in reading.cameras:
         counted = set[tuple[int, Subject]]()
         for place, subject, name, one in _tallies(
@@ -173,7 +173,7 @@ def _tallies(
     camera: str,
     cuts: Sequence[tuple[int, int]],
     belongings: Sequence[tuple[int, int, Subject, str]],
-    holes: Sequence[tuple[int, int, str]],
+    holes: Holes,
 ) -> Iterator[tuple[int, Subject, str, Tally]]:
     """One camera's, for each span and what it belonged to in it."""
     begin_us, close_us = cuts[0][0], min(cuts[-1][1], reading.until_us)

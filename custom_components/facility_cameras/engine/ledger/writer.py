@@ -177,6 +177,8 @@ class Writer:
                     (change.start_us + self.lead_us, change.end_us + self.lead_us, change.why, at_us),
                 )
             case Back():
+                before_us = change.before_us + self.lead_us
+                connection.execute("UPDATE state SET end_us = ? WHERE end_us = 0", (before_us,))
                 moving.cut(connection, at_us)
                 self._insert_run(connection, at_us, dated=True)
             case Redate():
