@@ -72,6 +72,13 @@ class LedgerCalls:
         }
         return _json(state)
 
+    def _camera(self, request: web.Request, reading: Reading) -> str:
+        """One that is there, be it since a moment ago, or was."""
+        camera = request.match_info["camera"]
+        if camera not in reading.cameras and not self._ledger.knows(camera):
+            raise web.HTTPNotFound(text="no such camera")
+        return camera
+
     async def _get_rates(self, request: web.Request) -> web.Response:
         query = request.query
         by, per = query.get("by", "camera"), query.get("per", "span")
@@ -99,7 +106,7 @@ class LedgerCalls:
         start_us, end_us = _span(request)
 
         def read(reading: Reading) -> Intervals:
-            found = list(islice(intervals(reading, _camera(request, reading), start_us, end_us), MOST_INTERVALS + 1))
+            found = list(islice(intervals(reading, self._camera(request, reading), start_us, end_us), MOST_INTERVALS + 1))
             more = len(found) > MOST_INTERVALS
             return {"intervals": found[:MOST_INTERVALS], "until": reading.until_us, "more": more}
 
@@ -109,7 +116,7 @@ class LedgerCalls:
         start_us, end_us = _span(request)
 
         def read(reading: Reading) -> Outages:
-            found = outages(reading, _camera(request, reading), start_us, end_us)
+            found = outages(reading, self._camera(request, reading), start_us, end_us)
             more = len(found) > MOST_INTERVALS
             return {"outages": found[:MOST_INTERVALS], "until": reading.until_us, "more": more}
 
@@ -145,14 +152,6 @@ class LedgerCalls:
 def routes(ledger: Ledger, facilities: Callable[[str], FacilityConfig | None]) -> list[web.RouteDef]:
     """The calls."""
     return LedgerCalls(ledger, facilities).routes()
-
-
-def _camera(request: web.Request, reading: Reading) -> str:
-    """One that is there, or was."""
-    camera = request.match_info["camera"]
-    if camera not in reading.cameras:
-        raise web.HTTPNotFound(text="no such camera")
-    return camera
 
 
 def _span(request: web.Request) -> tuple[int, int]:

@@ -208,12 +208,12 @@ class Supervisor:
         self._facilities[facility["id"]] = facility
         for config in wanted.values():
             known = self._cameras.get(config["id"])
-            self.ledger.describe(config["id"], config["name"], facility["id"], "")
-            self.ledger.stand(config["id"], Standing.REQUIRED)
             if known is not None and same_archive and _same_session(known.config, config):
                 known.take(config)
             else:
                 self._add(config, facility, archive)
+            self.ledger.describe(config["id"], config["name"], facility["id"], "")
+            self.ledger.stand(config["id"], Standing.REQUIRED)
         self._renew_archives()
 
     def _archive(self, facility: FacilityConfig) -> Archive:

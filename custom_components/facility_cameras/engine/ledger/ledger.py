@@ -233,6 +233,10 @@ class Ledger:
                 self._put(Trusted(now_us))
         self._told = trusted or bool(self._told)
 
+    def knows(self, camera: str) -> bool:
+        """Whether there is such a camera now. Any thread."""
+        return camera in self._cameras
+
     def show(self, rows: list[ShownRow]) -> None:
         """These figures are given out. Any thread."""
         with self._lock:

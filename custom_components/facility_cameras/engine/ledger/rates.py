@@ -15,7 +15,7 @@ from ..api import Standing, Status
 from ..api_ledger import Rate
 from .pieces import Holes, Piece, pieces
 from .reading import AwayRow, Reading
-from .spans import spans
+from .spans import midnight, spans
 
 #: Frozen, black, covered and moved pictures come from a camera that is connected.
 PICTURE_TROUBLE = frozenset({Status.FROZEN, Status.BLACK, Status.COVERED, Status.MOVED})
@@ -24,6 +24,8 @@ CONNECTED = PICTURE_TROUBLE | {Status.ONLINE}
 COLLECTING_SHARE = 0.5
 #: So many figures at once.
 MOST = 50_000
+#: No month is longer.
+_MONTH_DAYS = 31
 BYS = ("camera", "place", "facility", "hub")
 _START, _END = attrgetter("start_us"), attrgetter("end_us")
 
@@ -206,6 +208,9 @@ def rates(
     and sqlite3.Error.
     """
     cuts = []
+    if per != "span":
+        # Of the time before anything was known there are no figures; its hours would be many.
+        start_us = max(start_us, midnight(reading.first_us, zone, _MONTH_DAYS))
     for cut in spans(start_us, min(end_us, max(reading.until_us, start_us)), per, zone):
         cuts.append(cut)
         if len(cuts) * (len(reading.cameras) if by == "camera" else 1) > MOST:

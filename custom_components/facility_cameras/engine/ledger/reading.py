@@ -80,6 +80,8 @@ class Reading:
             self._connection.execute("BEGIN")
             #: UTC microseconds; 0 if nothing was ever written.
             self.until_us: int = self._ask("SELECT coalesce(max(end_us), 0) FROM run")[0][0]
+            #: When the first watch began.
+            self.first_us: int = self._ask("SELECT coalesce(min(start_us), 0) FROM run")[0][0]
         except BaseException:
             self._connection.close()
             raise
