@@ -106,7 +106,9 @@ class LedgerCalls:
         start_us, end_us = _span(request)
 
         def read(reading: Reading) -> Intervals:
-            found = list(islice(intervals(reading, self._camera(request, reading), start_us, end_us), MOST_INTERVALS + 1))
+            found = list(
+                islice(intervals(reading, self._camera(request, reading), start_us, end_us), MOST_INTERVALS + 1)
+            )
             more = len(found) > MOST_INTERVALS
             return {"intervals": found[:MOST_INTERVALS], "until": reading.until_us, "more": more}
 

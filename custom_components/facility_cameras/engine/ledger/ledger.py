@@ -38,7 +38,7 @@ from .changes import (
     Trusted,
 )
 from .opening import FILE, is_broken
-from .reading import snapshot
+from .reading import NEVER, snapshot
 from .spans import HOUR_US
 from .watch_time import WatchTime, asleep_s, boot_id
 from .writer import Writer
@@ -57,6 +57,9 @@ BOOTED_S = 600.0
 SHORT, LONG, CONTENT = 100, 500, 4000
 #: How long `close` waits for the disk, seconds.
 CLOSE_S = 5.0
+
+
+_OF_TIME = (Away, Back, Only, Redate, Trusted)
 
 
 @dataclass(slots=True)
@@ -311,11 +314,19 @@ class Ledger:
 
     def _give_up(self) -> None:
         """What waits was more than is kept: that time is unknown."""
-        now_us, first_us = self._time.newest_us, self._changes[0].at_us
         if not self.dropped:
             _LOGGER.error("ledger: the disk took nothing for so long that %d changes are given up", len(self._changes))
-        self.dropped += len(self._changes)
-        self._changes.clear()
+        now_us, first_us = self._time.newest_us, NEVER
+        for one in self._changes:
+            if isinstance(one, Redate):
+                first_us += one.at_us - one.before_us
+            else:
+                # What was given up before this is still to be told.
+                first_us = min(first_us, one.start_us if isinstance(one, Away) and one.why == Why.LOST else one.at_us)
+        # What happened to time itself cannot be left out.
+        kept = [one for one in self._changes if isinstance(one, _OF_TIME)][-KEPT // 2 :]
+        self.dropped += len(self._changes) - len(kept)
+        self._changes = deque(kept)
         if first_us < now_us:
             self._changes.append(Away(now_us, first_us, now_us, Why.LOST))
         self._changes.append(Note(now_us, "lost", "", "", json.dumps({"changes": self.dropped})))

@@ -73,19 +73,17 @@ class Reading:
         """Open it. Raises FileNotFoundError and sqlite3.Error."""
         if not path.exists():
             raise FileNotFoundError(f"{path} is not there")
-        self._connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5, isolation_level=None
-        )
+        self._connection = _open(path)
         try:
             self._connection.execute("BEGIN")
             #: UTC microseconds; 0 if nothing was ever written.
             self.until_us: int = self._ask("SELECT coalesce(max(end_us), 0) FROM run")[0][0]
             #: When the first watch began.
             self.first_us: int = self._ask("SELECT coalesce(min(start_us), 0) FROM run")[0][0]
+            self._numbers: dict[str, int] = dict(self._ask("SELECT uid, id FROM camera ORDER BY id"))
         except BaseException:
             self._connection.close()
             raise
-        self._numbers: dict[str, int] = dict(self._ask("SELECT uid, id FROM camera ORDER BY id"))
 
     def __enter__(self) -> Self:
         return self
@@ -160,6 +158,20 @@ class Reading:
             {"at": at_us, "kind": kind, "facility": of, "camera": camera, "content": json.loads(content)}
             for at_us, kind, of, camera, content in rows
         ]
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    address = f"file:{quote(str(path))}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, timeout=5, isolation_level=None)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema")
+    except sqlite3.OperationalError:
+        connection.close()
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        # On a medium that cannot be written nobody changes it either.
+        connection = sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
+    return connection
 
 
 def snapshot(path: Path, copy: Path) -> None:
