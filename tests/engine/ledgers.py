@@ -55,18 +55,14 @@ def settle(ledger: Ledger) -> None:
 
 
 def live(ledger: Ledger, clock: Machine, seconds: float, status: Status | None = None, camera: str = "c1") -> None:
-    """Time passes, watched every ten seconds; `status`: told of the camera before."""
+    """Time passes, and is watched; `status`: told of the camera before."""
     if status is not None:
         ledger.tell(camera, status, "none" if status == Status.ONLINE else "no_answer")
     settle(ledger)
-    left = seconds
-    while left > 0:
-        clock.now += min(left, 10.0)
-        left -= 10.0
+    while seconds > 0:
+        clock.now += min(seconds, 25.0)
+        seconds -= 25.0
         ledger.beat()
-        if ledger._wake.is_set():
-            ledger._wake.clear()
-            ledger.write_once()
     settle(ledger)
 
 

@@ -54,6 +54,7 @@ def test_heartbeat_is_written_every_ten_seconds_and_nothing_else(tmp_path: Path)
     clock = Machine()
     with ledger_in(tmp_path, clock, "c1") as ledger:
         live(ledger, clock, 1, ONLINE)
+        ledger._wake.clear()
         asked = 0
         for _ in range(100):
             clock.now += 1

@@ -354,15 +354,18 @@ class Ledger:
     def write_once(self) -> None:
         """What the writer thread does when it is woken: write all that waits. Never raises what a disk may do."""
         try:
-            self._write()
+            try:
+                self._write()
+            except sqlite3.DatabaseError as error:
+                if not is_broken(error):
+                    raise
+                _LOGGER.error("ledger: %s: it is set aside, and another is begun", error)
+                self._writer.set_bad_aside(self._time.newest_us)
+                self._write()
         except (OSError, sqlite3.Error) as error:
             if not self.problem:
                 _LOGGER.error("ledger: it cannot be written: %s", error)
             self.problem = _problem(error)
-            try:
-                self._writer.failed(error, self._time.newest_us)
-            except OSError as failure:
-                _LOGGER.error("ledger: it cannot be set aside: %s", failure)
         else:
             if self.problem:
                 _LOGGER.warning("ledger: it is written again")

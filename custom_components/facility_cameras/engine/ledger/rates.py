@@ -209,10 +209,11 @@ def rates(
     """
     cuts = []
     if per != "span":
-        # Of the time before anything was known there are no figures; its hours would be many.
+        # Of the time before anything was known there are no figures, and its hours would be many.
         start_us = max(start_us, midnight(reading.first_us, zone, _MONTH_DAYS))
     for cut in spans(start_us, min(end_us, max(reading.until_us, start_us)), per, zone):
-        cuts.append(cut)
+        if per == "span" or cut[1] > reading.first_us:
+            cuts.append(cut)
         if len(cuts) * (len(reading.cameras) if by == "camera" else 1) > MOST:
             raise ValueError(f"more than {MOST} figures")
     return figures(reading, cuts, by, facility)

@@ -31,7 +31,7 @@ from .changes import (
     State,
     Trusted,
 )
-from .opening import FILE, is_broken, open_ledger, set_aside
+from .opening import FILE, open_ledger, set_aside
 
 #: So many figures that were given out are kept: the newest.
 KEPT_SHOWN = 10_000
@@ -102,11 +102,10 @@ class Writer:
             self._run = connection.execute("SELECT coalesce(max(id), 0) FROM run").fetchone()[0]
             raise
 
-    def failed(self, error: Exception, now_us: int) -> None:
-        """A write failed: a file that is bad is set aside, so that another may be begun. Raises OSError."""
-        if is_broken(error):
-            self.close()
-            self.set_aside = set_aside(self._folder, "ledger.damaged", now_us)
+    def set_bad_aside(self, now_us: int) -> None:
+        """The file turned out to be damaged: set it aside, so that another may be begun. Raises OSError."""
+        self.close()
+        self.set_aside = set_aside(self._folder, "ledger.damaged", now_us)
 
     def close(self) -> None:
         """Close the file."""
