@@ -22,7 +22,7 @@ def main() -> None:
         sys.exit(3)
     with ledger_in(root, clock, "c1") as ledger:
         live(ledger, clock, 100, Status.ONLINE)
-        assert ledger.problem == LedgerProblem.NONE
+        assert not ledger.problem
         filler = root / "filler"
         with filler.open("wb") as file:
             while True:
@@ -31,16 +31,16 @@ def main() -> None:
                 except OSError:
                     break
         # As long as there is room in the file itself it is written.
-        while ledger.problem == LedgerProblem.NONE and clock.now < 20_000:
+        while not ledger.problem and clock.now < 20_000:
             live(ledger, clock, 10, Status.UNREACHABLE if round(clock.now) // 10 % 2 else Status.ONLINE)
-        assert ledger.problem == LedgerProblem.FULL, ledger.problem
+        assert str(ledger.problem) == LedgerProblem.FULL
         told = (clock.now - 1000, len(ledger._changes))
         live(ledger, clock, 100, Status.REFUSED)
         live(ledger, clock, 50, Status.ONLINE)
         assert len(ledger._changes) > told[1]
         filler.unlink()
         settle(ledger)
-        assert ledger.problem == LedgerProblem.NONE, ledger.problem
+        assert not ledger.problem, ledger.problem
         found = known(root)
         assert found[-2:] == [
             (told[0], told[0] + 100, "refused", "no_answer"),
@@ -51,12 +51,12 @@ def main() -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(root)], check=True)
     with ledger_in(root, clock, "c1") as ledger:
         settle(ledger)
-        assert ledger.problem == LedgerProblem.READ_ONLY, ledger.problem
+        assert str(ledger.problem) == LedgerProblem.READ_ONLY
         # What is written can be read all the same.
         assert known(root)[-2:] == found[-2:]
         subprocess.run(["mount", "-o", "remount,rw", str(root)], check=True)
         live(ledger, clock, 20, Status.ONLINE)
-        assert ledger.problem == LedgerProblem.NONE
+        assert not ledger.problem
         assert known(root)[-1][2:] == ("online", "none")
 
 

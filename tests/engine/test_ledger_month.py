@@ -19,7 +19,7 @@ from custom_components.facility_cameras.engine.ledger.opening import FILE
 from custom_components.facility_cameras.engine.ledger.outages import outages
 from custom_components.facility_cameras.engine.ledger.rates import Figures, Tally, figures, rates
 from custom_components.facility_cameras.engine.ledger.reading import NEVER, Reading
-from custom_components.facility_cameras.engine.ledger.shown import verify
+from custom_components.facility_cameras.engine.ledger.shown import final, verify
 from tests.engine.archives import NOW_US
 from tests.engine.ledgers import HOUR, SECOND_US, Machine
 
@@ -218,8 +218,16 @@ class Life:
     def hub_away(self, back: int, seconds: int) -> None:
         start = max(self.model.now - back, BEFORE)
         end = min(start + seconds, self.model.now)
-        self.ledger.hub_away(*(NOW_US + (at - BEFORE) * SECOND_US for at in (start, end)), "own_network")
+        from_us, to_us = (NOW_US + (at - BEFORE) * SECOND_US for at in (start, end))
+        self.ledger.hub_away(from_us, to_us, "own_network")
         self.model.away(start, end)
+
+    def show(self, per: str, by: str) -> None:
+        """Figures are given out; whatever comes after it, they can be computed again."""
+        self.settle()
+        with Reading(self.folder / FILE) as reading:
+            self.ledger.show(final(reading, rates(reading, 0, NEVER, per=per, by=by)))
+        self.settle()
 
 
 LENGTH = st.one_of(st.integers(1, 600), st.integers(1, DAY))
@@ -239,6 +247,7 @@ EVENT = st.one_of(
         st.just("wrong_clock"), LENGTH, STEP, st.lists(st.sampled_from(Status), max_size=3), st.integers(1, HOUR)
     ),
     st.tuples(st.just("hub_away"), LENGTH, LENGTH),
+    st.tuples(st.just("show"), st.sampled_from(["hour", "day"]), st.sampled_from(["camera", "hub"])),
 )
 SCRIPT = st.lists(st.tuples(EVENT, LENGTH), min_size=5, max_size=60)
 

@@ -109,13 +109,16 @@ class Trusted:
 
 
 class ShownRow(NamedTuple):
-    """Figures (JSON) that were given out of [start_us, end_us) of a camera, a place (None: all) or a facility."""
+    """Figures (JSON) that were given out of [start_us, end_us) of a camera, a place (None: all) or a facility, when `away`
+    was the newest row of `away`.
+    """
 
     start_us: int
     end_us: int
     camera: str
     facility: str
     place: str | None
+    away: int
     figures: str
 
 

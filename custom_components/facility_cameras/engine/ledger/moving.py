@@ -29,9 +29,11 @@ def shift(connection: sqlite3.Connection, from_us: int, by_us: int) -> None:
         # Through what no time is: in one go a row might meet another that has not moved yet.
         connection.execute(f"UPDATE {table} SET start_us = -(start_us + ?) WHERE start_us >= ?", (by_us, from_us))
         connection.execute(f"UPDATE {table} SET start_us = -start_us WHERE start_us < 0")
-    for table, columns in (("away", ("start_us", "end_us", "told_us")), ("run", ("start_us", "end_us"))):
-        moved = ", ".join(f"{column} = {column} + :by" for column in columns)
-        connection.execute(f"UPDATE {table} SET {moved} WHERE start_us >= :from", {"by": by_us, "from": from_us})
+    for table in ("away", "run"):
+        connection.execute(
+            f"UPDATE {table} SET start_us = start_us + :by, end_us = end_us + :by WHERE start_us >= :from",
+            {"by": by_us, "from": from_us},
+        )
     connection.execute("UPDATE note SET at_us = at_us + ? WHERE at_us >= ?", (by_us, from_us))
 
 
@@ -39,6 +41,11 @@ def _cut(connection: sqlite3.Connection, at_us: int, before_us: int) -> None:
     """Cut away what was told of [at_us, before_us)."""
     span = {"at": at_us, "before": before_us}
     _cut_connected(connection, at_us)
+    connection.execute(
+        "DELETE FROM shown WHERE end_us > (SELECT coalesce(min(start_us), :at) FROM away "
+        "WHERE why = :never AND start_us < :at AND end_us > :at)",
+        {**span, "never": Away.CLOCK},
+    )
     # That time never was, it was said; now it is said that it is.
     connection.execute(
         "UPDATE away SET why = :why WHERE why = :never AND start_us < :at AND end_us > :at",
@@ -47,7 +54,6 @@ def _cut(connection: sqlite3.Connection, at_us: int, before_us: int) -> None:
     for table in ("state", "away", "run"):
         connection.execute(f"DELETE FROM {table} WHERE start_us >= :at AND start_us < :before", span)
         connection.execute(f"UPDATE {table} SET end_us = :at WHERE start_us < :at AND end_us > :at", span)
-    connection.execute("DELETE FROM shown WHERE end_us > :at", span)
     connection.execute(
         "UPDATE standing SET end_us = :at WHERE start_us < :at AND end_us > :at AND end_us <= :before", span
     )
@@ -72,7 +78,7 @@ def _cut_connected(connection: sqlite3.Connection, at_us: int) -> None:
         {"at": at_us},
     ).fetchall()
     if rows:
-        holes = Holes([AwayRow(*row) for row in connection.execute("SELECT start_us, end_us, why, told_us FROM away")])
+        holes = Holes([AwayRow(*row) for row in connection.execute("SELECT start_us, end_us, why, id FROM away")])
     for camera, start_us, end_us, connected_us in rows:
         left_us = connected_us * holes.lived_us(start_us, at_us) // max(holes.lived_us(start_us, end_us), 1)
         connection.execute(

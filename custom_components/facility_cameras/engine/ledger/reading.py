@@ -58,12 +58,12 @@ class BelongingRow:
 
 @dataclass(frozen=True, slots=True)
 class AwayRow:
-    """Time of all cameras in which the hub was the reason, or that never was; told at `told_us`."""
+    """Time of all cameras in which the hub was the reason, or that never was; `id` rises with each that is told."""
 
     start_us: int
     end_us: int
     why: str
-    told_us: int
+    id: int
 
 
 class Reading:
@@ -105,7 +105,7 @@ class Reading:
 
     def away(self) -> list[AwayRow]:
         """All time in which the hub was the reason. Raises sqlite3.Error."""
-        return [AwayRow(*row) for row in self._ask("SELECT start_us, end_us, why, told_us FROM away ORDER BY start_us")]
+        return [AwayRow(*row) for row in self._ask("SELECT start_us, end_us, why, id FROM away ORDER BY start_us")]
 
     def states(self, camera: str, start_us: int, end_us: int) -> list[StateRow]:
         """Whole rows that touch [start_us, end_us), oldest first. Raises sqlite3.Error."""

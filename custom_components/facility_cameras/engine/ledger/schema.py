@@ -36,10 +36,10 @@ CREATE TABLE belonging (
     place TEXT NOT NULL, PRIMARY KEY (camera, start_us)
 ) WITHOUT ROWID
 """,
-    # Time of all cameras that is unknown, or (`clock`) never was. `told_us` is when that was told.
+    # Time of all cameras that is unknown, or (`clock`) never was. No id is given twice.
     """
 CREATE TABLE away (
-    id INTEGER PRIMARY KEY, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL, why TEXT NOT NULL, told_us INTEGER NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL, why TEXT NOT NULL
 )
 """,
     # When the watch ran: `end_us` is its newest heartbeat. `dated`: our clock was trusted once in it; `lead_us`: how much
@@ -57,11 +57,12 @@ CREATE TABLE note (
 )
 """,
     "CREATE INDEX note_by_time ON note (at_us)",
-    # Figures that were given out of a span that was over; what they are of is empty where it is all.
+    # Figures that were given out of a span that was over, when `away` was the newest that was known; what they are of is
+    # empty where it is all.
     """
 CREATE TABLE shown (
     start_us INTEGER NOT NULL, end_us INTEGER NOT NULL, camera TEXT NOT NULL, facility TEXT NOT NULL, place TEXT,
-    at_us INTEGER NOT NULL, figures TEXT NOT NULL
+    away INTEGER NOT NULL, figures TEXT NOT NULL
 )
 """,
     "CREATE UNIQUE INDEX shown_of ON shown (start_us, end_us, camera, facility, coalesce(place, char(0)))",

@@ -35,7 +35,8 @@ def final(reading: Reading, found: Iterable[Figures]) -> list[ShownRow]:
     """Those of spans that are over and will change no more. Raises sqlite3.Error."""
     # Of an unstable camera's hour it is known at its end how much it was connected.
     (open_us,) = reading.rows("SELECT min(start_us) FROM state WHERE end_us = 0 AND status = ?", Status.UNSTABLE)[0]
-    before_us = reading.until_us if open_us is None else open_us
+    open_us = reading.until_us if open_us is None else open_us
+    (away,) = reading.rows("SELECT coalesce(max(id), 0) FROM away")[0]
     return [
         ShownRow(
             one.start_us,
@@ -43,10 +44,11 @@ def final(reading: Reading, found: Iterable[Figures]) -> list[ShownRow]:
             one.subject.camera or "",
             one.subject.facility or "",
             one.subject.place,
+            away,
             json.dumps(one.tally.figures),
         )
         for one in found
-        if one.end_us < before_us
+        if one.end_us <= open_us and one.end_us < reading.until_us
     ][:MOST]
 
 
@@ -85,17 +87,17 @@ def _unwatched(reading: Reading) -> Iterator[Difference]:
 def _differences(reading: Reading) -> Iterator[Difference]:
     away = reading.away()
     rows = reading.rows(
-        "SELECT start_us, end_us, camera, facility, place, at_us, figures FROM shown ORDER BY start_us, end_us, at_us"
+        "SELECT start_us, end_us, camera, facility, place, away, figures FROM shown ORDER BY start_us, end_us, away"
     )
     key: tuple[int, int, int] | None = None
     known: dict[tuple[str, str | None], dict[Subject, list[int]]] = {}
-    for start_us, end_us, camera, facility, place, at_us, told in rows:
-        if key != (start_us, end_us, at_us):
-            key = start_us, end_us, at_us
+    for start_us, end_us, camera, facility, place, newest, told in rows:
+        if key != (start_us, end_us, newest):
+            key = start_us, end_us, newest
             known = {}
         by = "camera" if camera else "hub" if place is None else "place"
         if (by, facility or None) not in known:
-            holes = [one for one in away if one.told_us <= at_us]
+            holes = [one for one in away if one.id <= newest]
             found = figures(reading, [(start_us, end_us)], by, facility or None, away=holes)
             known[by, facility or None] = {one.subject: one.tally.figures for one in found}
         subject = Subject(camera or None, facility or None, place)

@@ -172,8 +172,8 @@ class Writer:
                 _note(connection, change, self.lead_us)
             case Away():
                 connection.execute(
-                    "INSERT INTO away (start_us, end_us, why, told_us) VALUES (?, ?, ?, ?)",
-                    (change.start_us + self.lead_us, change.end_us + self.lead_us, change.why, at_us),
+                    "INSERT INTO away (start_us, end_us, why) VALUES (?, ?, ?)",
+                    (change.start_us + self.lead_us, change.end_us + self.lead_us, change.why),
                 )
             case Back():
                 before_us = change.before_us + self.lead_us
@@ -186,7 +186,7 @@ class Writer:
                 self._redate(connection, -self.lead_us)
                 connection.execute("UPDATE run SET dated = 1 WHERE id = ?", (self._run,))
             case Shown():
-                _shown(connection, change, at_us)
+                _shown(connection, change)
 
     def _camera(self, connection: sqlite3.Connection, uid: str) -> int:
         number = self._cameras.get(uid)
@@ -268,11 +268,11 @@ def _note(connection: sqlite3.Connection, note: Note, lead_us: int = 0) -> None:
     )
 
 
-def _shown(connection: sqlite3.Connection, change: Shown, at_us: int) -> None:
+def _shown(connection: sqlite3.Connection, change: Shown) -> None:
     """What was shown first is what is compared: a figure that changed later is what is looked for."""
     connection.executemany(
-        "INSERT OR IGNORE INTO shown (start_us, end_us, camera, facility, place, at_us, figures) "
+        "INSERT OR IGNORE INTO shown (start_us, end_us, camera, facility, place, away, figures) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(*row[:5], at_us, row.figures) for row in change.rows],
+        change.rows,
     )
     connection.execute("DELETE FROM shown WHERE rowid <= (SELECT max(rowid) FROM shown) - ?", (KEPT_SHOWN,))
