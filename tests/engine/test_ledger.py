@@ -273,12 +273,12 @@ def test_engine_that_is_killed_before_the_clock_is_set(tmp_path: Path) -> None:
         live(ledger, clock, 1000, ONLINE)
     clock.boot = "boot 2"
     clock.offset -= 500
-    for _ in range(2):
+    for killed in (False, True):
         with ledger_in(tmp_path, clock, "c1") as ledger:
             ledger.trust(trusted=False)
             live(ledger, clock, 100, AWAY)
             clock.now += 50
-            if _:
+            if killed:
                 live(ledger, clock, 0)
                 clock.offset += 10_000
                 live(ledger, clock, 50, ONLINE)
@@ -295,21 +295,54 @@ def test_engine_that_is_killed_before_the_clock_is_set(tmp_path: Path) -> None:
     assert sound(tmp_path)
 
 
+def test_machine_whose_clock_nobody_ever_sets(tmp_path: Path) -> None:
+    """It begins each boot in the past, and there is nobody to ask: what was known is not cut away, also if the engine
+    begins again later.
+    """
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 1000, ONLINE)
+    clock.now, clock.boot = 20.0, "boot 2"
+    clock.offset = NOW_US / 1e6 + 400 - clock.now
+    for _ in range(2):
+        with ledger_in(tmp_path, clock, "c1") as ledger:
+            live(ledger, clock, 1000, AWAY)
+        clock.now += 100
+    assert [one[:3] for one in known(tmp_path)] == [
+        (0, 1000, "online"), (1000, 2000, "unreachable"), (2000, 2100, UNKNOWN), (2100, 3100, "unreachable"),
+    ]  # fmt: skip
+    assert sound(tmp_path)
+    # And after hours somebody does. (Since the last heartbeat it was 100 s.)
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 1000, ONLINE)
+        clock.offset = NOW_US / 1e6 + 20_000 - clock.now
+        live(ledger, clock, 10)
+    assert [one[:3] for one in known(tmp_path)] == [
+        (0, 1000, "online"), (1000, 16_800, UNKNOWN), (16_800, 17_800, "unreachable"), (17_800, 17_900, UNKNOWN),
+        (17_900, 18_900, "unreachable"), (18_900, 19_000, UNKNOWN), (19_000, 20_010, "online"),
+    ]  # fmt: skip
+    assert sound(tmp_path)
+
+
 def test_hub_itself_was_the_reason(tmp_path: Path) -> None:
     clock = Machine()
     with ledger_in(tmp_path, clock, "c1", "c2") as ledger:
         live(ledger, clock, 100, ONLINE)
         live(ledger, clock, 100, AWAY)
         live(ledger, clock, 100, ONLINE)
-        for start, end in ((90, 150), (140, 210), (400, 300)):
+        # What is to come is not known, whoever says so.
+        for start, end in ((90, 150), (140, 210), (400, 300), (295, 9999)):
             ledger.hub_away(NOW_US + start * SECOND_US, NOW_US + end * SECOND_US, "own_network")
         live(ledger, clock, 1)
     assert known(tmp_path) == [
         (0, 90, "online", "none"),
         (90, 210, UNKNOWN, "own_network"),
-        (210, 301, "online", "none"),
+        (210, 295, "online", "none"),
+        (295, 300, UNKNOWN, "own_network"),
+        (300, 301, "online", "none"),
     ]
     assert tally(tmp_path).outages == 0
+    assert ask(tmp_path, "SELECT count(*), min(end_us - start_us) FROM away") == [(3, 5 * SECOND_US)]
 
 
 def test_unstable_counts_pro_rata(tmp_path: Path) -> None:
@@ -331,6 +364,41 @@ def test_unstable_counts_pro_rata(tmp_path: Path) -> None:
     assert found.observed_us == found.online_us + found.outage_us
     half = tally(tmp_path, 100 + HOUR / 2, 100 + HOUR)
     assert half.online_us == pytest.approx(HOUR / 2 * 0.75e6, rel=1e-6)
+
+
+def test_camera_that_is_unstable_twice_over_an_hours_end(tmp_path: Path) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        for _ in range(2):
+            live(ledger, clock, HOUR - 600, ONLINE)
+            for second in range(0, 1201, 100):
+                ledger.tell("c1", Status.UNSTABLE, "lost", connected_us=second // 2 * SECOND_US)
+                live(ledger, clock, 100 if second < 1200 else 0)
+            live(ledger, clock, HOUR - 600, Status.REFUSED)
+    rows = ask(tmp_path, "SELECT connected_us / 1000000 FROM state WHERE status = 'unstable' ORDER BY start_us")
+    assert rows == [(300,)] * 4
+
+
+def test_camera_that_is_unstable_while_the_clock_is_set_back(tmp_path: Path) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 100, ONLINE)
+        for second in range(201):
+            ledger.tell("c1", Status.UNSTABLE, "lost", connected_us=second * 800_000)
+            clock.now += second < 200
+            ledger.beat()
+        clock.offset -= 50
+        settle(ledger)
+        for second in range(200, 301):
+            ledger.tell("c1", Status.UNSTABLE, "lost", connected_us=second * 800_000)
+            clock.now += second < 300
+            ledger.beat()
+        settle(ledger)
+    rows = ask(tmp_path, "SELECT start_us, end_us, connected_us FROM state WHERE status = 'unstable'")
+    assert rows == [
+        (NOW_US + 100 * SECOND_US, NOW_US + 250 * SECOND_US, 120_000_000),
+        (NOW_US + 250 * SECOND_US, 0, 80_000_000),
+    ]
 
 
 def test_who_asked_what_when(tmp_path: Path) -> None:
@@ -363,7 +431,7 @@ def test_notes_and_texts_are_bounded(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="at most"):
             ledger.note("x", "", "", {"x": "y" * module.CONTENT})
         ledger.tell("c1", AWAY, "c" * 9999, "d" * 9999, "e" * 9999)
-        ledger.tell("c1", AWAY, ("c" * 9999)[: module.SHORT], "d" * 9999, "e" * 9999)
+        ledger.tell("c1", AWAY, "c" * 9999, "d" * 9999, "e" * 9999)
         settle(ledger)
     ((cause, detail, evidence),) = ask(tmp_path, "SELECT cause, detail, evidence FROM state")
     assert (len(cause), len(detail), len(evidence)) == (module.SHORT, module.LONG, module.SHORT)

@@ -53,13 +53,16 @@ AGAIN_S = 10.0
 KEPT = 20_000
 #: A machine that has run for less than this had its clock set by nobody yet, unless it is said that it was.
 BOOTED_S = 600.0
+#: Answers whose figures wait to be written; those of others are not kept.
+SHOWN_WAITING = 4
 #: How long texts may be.
 SHORT, LONG, CONTENT = 100, 500, 4000
 #: How long `close` waits for the disk, seconds.
 CLOSE_S = 5.0
 
 
-_OF_TIME = (Away, Back, Only, Redate, Trusted)
+#: What is not given up, because all that comes later depends on it.
+_LASTING = (Away, Back, Gone, Only, Redate, Trusted)
 
 
 @dataclass(slots=True)
@@ -75,7 +78,7 @@ class _Camera:
 
 
 class Ledger:
-    """One engine's ledger. For the event loop, but for what says otherwise."""
+    """One engine's ledger. For the event loop's thread, but for what says otherwise."""
 
     def __init__(
         self, folder: Path, clock: Clock, *, asleep: Callable[[], float] = asleep_s, boot: str | None = None
@@ -135,14 +138,15 @@ class Ledger:
         """What a camera's state is now. Told again and again it costs nothing. An empty `detail` or `evidence` is
         nothing new; `connected_us` says of an unstable camera how much it was connected since it became that.
         """
+        cause, detail, evidence = cause[:SHORT], detail[:LONG], evidence[:SHORT]
         known = self._cameras.get(camera)
         before = known.state if known is not None else None
         if (
             known is not None
             and before is not None
             and (status, cause) == (before.status, before.cause)
-            and detail[:LONG] in ("", before.detail)
-            and evidence[:SHORT] in ("", before.evidence)
+            and detail in ("", before.detail)
+            and evidence in ("", before.evidence)
         ):
             if status != Status.UNSTABLE or connected_us == known.connected_us:
                 return
@@ -158,9 +162,9 @@ class Ledger:
             known = self._cameras.setdefault(camera, _Camera())
             row_us = self._connected.pop(camera, None)
             unstable = status == Status.UNSTABLE
-            if unstable and row_us is not None and connected_us >= known.connected_us:
+            if unstable and row_us is not None:
                 # It goes on: until now it was connected in the row that ends.
-                row_us, known.before_us = connected_us - known.before_us, connected_us
+                row_us, known.before_us = max(connected_us - known.before_us, 0), connected_us
             elif unstable:
                 known.before_us = 0
             if row_us is not None:
@@ -168,7 +172,7 @@ class Ledger:
             if unstable:
                 known.connected_us = connected_us
                 self._connected[camera] = max(connected_us - known.before_us, 0)
-            known.state = State(now_us, camera, status, cause[:SHORT], detail[:LONG], evidence[:SHORT])
+            known.state = State(now_us, camera, status, cause, detail, evidence)
             self._put(known.state)
 
     def stand(self, camera: str, standing: Standing, reason: str = "", who: str = "") -> None:
@@ -221,6 +225,7 @@ class Ledger:
     def hub_away(self, from_us: int, to_us: int, why: str) -> None:
         """The hub itself was the reason: this time (UTC microseconds) is unknown for all cameras, whatever was told."""
         now_us = self._now()
+        from_us, to_us = max(from_us, 0), min(to_us, now_us)
         if from_us < to_us:
             with self._lock:
                 self._put(Away(now_us, from_us, to_us, why[:SHORT]))
@@ -243,7 +248,8 @@ class Ledger:
     def show(self, rows: list[ShownRow]) -> None:
         """These figures are given out. Any thread."""
         with self._lock:
-            if rows and not self.problem:
+            waiting = sum(isinstance(one, Shown) for one in self._changes)
+            if rows and waiting < SHOWN_WAITING and not self.problem:
                 self._put(Shown(self._time.newest_us, rows))
 
     @property
@@ -323,8 +329,7 @@ class Ledger:
             else:
                 # What was given up before this is still to be told.
                 first_us = min(first_us, one.start_us if isinstance(one, Away) and one.why == Why.LOST else one.at_us)
-        # What happened to time itself cannot be left out.
-        kept = [one for one in self._changes if isinstance(one, _OF_TIME)][-KEPT // 2 :]
+        kept = [one for one in self._changes if isinstance(one, _LASTING)][-KEPT // 2 :]
         self.dropped += len(self._changes) - len(kept)
         self._changes = deque(kept)
         if first_us < now_us:
@@ -344,11 +349,12 @@ class Ledger:
     # Writer thread ------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while not self._closing:
+        closing = False
+        while not closing:
             self._wake.wait()
             self._wake.clear()
+            closing = self._closing
             self.write_once()
-        self.write_once()
         self._writer.close()
 
     def write_once(self) -> None:
@@ -372,7 +378,8 @@ class Ledger:
             self.problem = LedgerProblem.NONE
 
     def _write(self) -> None:
-        if self._writer.open(self._time.newest_us if self._opened else self._began_us, trusted=self._trusted):
+        began_us = self._time.newest_us if self._opened else self._began_us
+        if self._writer.open(began_us, trusted=self._told, settled=self._clock.monotonic() >= BOOTED_S):
             if self._opened:
                 # Another file, which knows nothing of this run.
                 with self._lock:

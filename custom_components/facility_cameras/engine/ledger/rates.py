@@ -23,7 +23,7 @@ CONNECTED = PICTURE_TROUBLE | {Status.ONLINE}
 #: Less of the required time was observed than this share: too little to judge by.
 COLLECTING_SHARE = 0.5
 #: So many figures at once.
-MOST = 50_000
+MOST = 25_000
 #: No month is longer.
 _MONTH_DAYS = 31
 BYS = ("camera", "place", "facility", "hub")

@@ -55,9 +55,10 @@ class Writer:
         #: Another file was set aside under this name.
         self.set_aside = ""
 
-    def open(self, began_us: int, *, trusted: bool) -> bool:
-        """Open the file if it is not open (any more): a run of the watch begins at a time of our clock. Returns whether
-        it was opened. Raises OSError and sqlite3.Error.
+    def open(self, began_us: int, *, trusted: bool | None, settled: bool) -> bool:
+        """Open the file if it is not open (any more): a run of the watch begins at a time of our clock. `trusted` is what
+        is known of that clock; None: it is trusted if the machine runs for long (`settled`), and it did not lie before
+        in this boot. Returns whether the file was opened. Raises OSError and sqlite3.Error.
         """
         if self._connection is not None:
             if self._in_place():
@@ -67,7 +68,7 @@ class Writer:
         connection, aside = open_ledger(self._folder, began_us)
         try:
             connection.execute("BEGIN IMMEDIATE")
-            self._begin_run(connection, began_us, trusted=trusted)
+            self._begin_run(connection, began_us, trusted, settled=settled)
             if aside:
                 _note(connection, Note(began_us, "set_aside", "", "", json.dumps({"file": aside})))
             connection.execute("COMMIT")
@@ -122,15 +123,19 @@ class Writer:
         except FileNotFoundError:
             return False
 
-    def _begin_run(self, connection: sqlite3.Connection, began_us: int, *, trusted: bool) -> None:
+    def _begin_run(self, connection: sqlite3.Connection, began_us: int, trusted: bool | None, *, settled: bool) -> None:
         """Where the engine before this one left off: its rows end with its last heartbeat."""
         (alive_us,) = connection.execute("SELECT coalesce(max(end_us), 0) FROM run").fetchone()
         connection.execute("DELETE FROM state WHERE end_us = 0 AND start_us >= ?", (alive_us,))
         connection.execute("UPDATE state SET end_us = ? WHERE end_us = 0", (alive_us,))
+        (lead_us,) = connection.execute(
+            "SELECT coalesce(max(lead_us), 0) FROM run WHERE boot = ? AND dated = 0", (self._boot,)
+        ).fetchone()
         self.lead_us = 0
+        if trusted is None:
+            trusted = settled and not lead_us
         if not trusted:
-            same = connection.execute("SELECT max(lead_us) FROM run WHERE boot = ? AND dated = 0", (self._boot,))
-            self.lead_us = max(alive_us - began_us, same.fetchone()[0] or 0, 0)
+            self.lead_us = max(alive_us - began_us, lead_us)
         elif began_us < alive_us:
             moving.cut(connection, began_us)
             if alive_us - began_us > _STEP_US:
