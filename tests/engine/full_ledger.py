@@ -8,7 +8,7 @@ from pathlib import Path
 import subprocess
 import sys
 
-from custom_components.facility_cameras.engine.api import Status
+from custom_components.facility_cameras.engine.api import Standing, Status
 from custom_components.facility_cameras.engine.api_ledger import LedgerProblem
 from tests.engine.ledgers import Machine, known, ledger_in, live, settle
 
@@ -35,6 +35,10 @@ def main() -> None:
             live(ledger, clock, 10, Status.UNREACHABLE if round(clock.now) // 10 % 2 else Status.ONLINE)
         assert str(ledger.problem) == LedgerProblem.FULL
         told = (clock.now - 1000, len(ledger._changes))
+        # A camera is new.
+        ledger.describe("c2", "C2", "f1", "gate")
+        ledger.stand("c2", Standing.REQUIRED)
+        ledger.tell("c2", Status.STALLED, "no_packets")
         live(ledger, clock, 100, Status.REFUSED)
         live(ledger, clock, 50, Status.ONLINE)
         assert len(ledger._changes) > told[1]
@@ -48,6 +52,7 @@ def main() -> None:
         ], found[-3:]
         assert all(before[1] == after[0] for before, after in itertools.pairwise(found))
         assert ledger.dropped == 0
+        assert known(root, "c2") == [(told[0], told[0] + 150, "stalled", "no_packets")], known(root, "c2")
     subprocess.run(["mount", "-o", "remount,ro", str(root)], check=True)
     with ledger_in(root, clock, "c1") as ledger:
         settle(ledger)

@@ -110,6 +110,22 @@ def test_what_could_not_be_known_when_it_was_shown(tmp_path: Path, capsys: pytes
         assert verify(tmp_path, capsys)[::2] == (0, {"figures": 2, "differences": 0})
 
 
+def test_what_was_shown_of_a_boot_that_is_dated_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        ledger.trust(trusted=False)
+        live(ledger, clock, HOUR, ONLINE)
+        live(ledger, clock, HOUR, AWAY)
+        assert show(ledger, per="hour") == 1
+        ledger.note("seen", "f1", "", {})
+        clock.offset += 1800
+        live(ledger, clock, HOUR)
+        with Reading(tmp_path / FILE) as reading:
+            (note,) = (one for one in reading.notes("f1", 0, 1 << 62, 10) if one["kind"] == "seen")
+        assert note["at"] == NOW_US + (2 * HOUR + 1800) * SECOND_US
+        assert verify(tmp_path, capsys)[::2] == (0, {"figures": 0, "differences": 0})
+
+
 def test_only_what_will_not_change_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clock = Machine()
     with ledger_in(tmp_path, clock, "c1") as ledger:

@@ -324,11 +324,7 @@ class Ledger:
             _LOGGER.error("ledger: the disk took nothing for so long that %d changes are given up", len(self._changes))
         now_us, first_us = self._time.newest_us, NEVER
         for one in self._changes:
-            if isinstance(one, Redate):
-                first_us += one.at_us - one.before_us
-            else:
-                # What was given up before this is still to be told.
-                first_us = min(first_us, one.start_us if isinstance(one, Away) and one.why == Why.LOST else one.at_us)
+            first_us = first_us + one.at_us - one.before_us if isinstance(one, Redate) else min(first_us, one.at_us)
         kept = [one for one in self._changes if isinstance(one, _LASTING)][-KEPT // 2 :]
         self.dropped += len(self._changes) - len(kept)
         self._changes = deque(kept)
