@@ -89,8 +89,9 @@ def tally(folder: Path, start: float = 0, end: float = 1 << 40, **more: Any) -> 
 
 
 def ask(folder: Path, statement: str) -> list[tuple[Any, ...]]:
-    """Ask the file."""
-    with contextlib.closing(sqlite3.connect(folder / FILE)) as connection:
+    """Ask the file, or the one that is named."""
+    path = folder / FILE if folder.is_dir() else folder
+    with contextlib.closing(sqlite3.connect(path)) as connection:
         found = connection.execute(statement).fetchall()
         connection.commit()
         return found

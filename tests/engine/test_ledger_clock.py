@@ -277,3 +277,64 @@ def test_only_the_boot_whose_clock_is_set_is_dated_again(tmp_path: Path) -> None
         (0, 100, "unreachable"), (100, 1100, UNKNOWN), (1100, 1300, "unreachable"),
     ]  # fmt: skip
     assert [dated for (dated,) in ask(tmp_path, "SELECT dated FROM run ORDER BY id")] == [0, 1]
+
+
+def test_nobody_takes_history_away_by_setting_the_clock(tmp_path: Path) -> None:
+    """What is cut away because our clock was set back lies in a copy; a few are kept."""
+    clock, day = Machine(), 24 * HOUR
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 2 * day, AWAY)
+        live(ledger, clock, 100, ONLINE)
+        clock.offset -= day - 100
+        live(ledger, clock, 100)
+        assert not list(tmp_path.glob("ledger.before-clock-*"))
+        live(ledger, clock, day)
+        clock.offset -= 2 * day
+        live(ledger, clock, 100)
+        (copy,) = tmp_path.glob("ledger.before-clock-*.db")
+        assert notes(tmp_path, "copied") == [{"file": copy.name}]
+        assert sum(end - start for start, end, *_ in known(tmp_path)) < 10_000
+    before = sum(end - start for start, end in ask(copy, "SELECT start_us, end_us FROM state WHERE end_us > 0"))
+    assert before == (day + 200) * SECOND_US
+    # While no engine ran, too.
+    for _ in range(4):
+        clock.now += 3 * day
+        with ledger_in(tmp_path, clock, "c1") as ledger:
+            live(ledger, clock, 10, ONLINE)
+        clock.offset -= 2 * day
+        with ledger_in(tmp_path, clock, "c1") as ledger:
+            live(ledger, clock, 10, ONLINE)
+        clock.offset += 0.5
+    assert len(list(tmp_path.glob("ledger.before-clock-*.db"))) == 3
+    assert not copy.exists()
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("by", [100, -100])
+def test_rows_that_lie_as_far_apart_as_the_clock_is_set(tmp_path: Path, by: int) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        ledger.trust(trusted=False)
+        for turn in range(6):
+            ledger.stand("c1", (Standing.REQUIRED, Standing.MAINTENANCE)[turn % 2])
+            ledger.describe("c1", f"{turn}", "f1", "gate")
+            live(ledger, clock, 100, (AWAY, ONLINE)[turn % 2])
+        clock.offset += by
+        live(ledger, clock, 100)
+    assert [(start, end) for start, end, *_ in known(tmp_path)] == [
+        *((by + 100 * turn, by + 100 * turn + 100) for turn in range(5)), (by + 500, by + 700),
+    ]  # fmt: skip
+
+
+def test_unstable_camera_was_not_connected_while_the_machine_slept(tmp_path: Path) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 100, ONLINE)
+        for second in range(0, 201, 10):
+            ledger.tell("c1", Status.UNSTABLE, "lost", connected_us=second * 500_000)
+            if second == 100:
+                clock.sleep(1000)
+            live(ledger, clock, 10 if second < 200 else 0)
+    found = tally(tmp_path)
+    assert found.statuses == {"online": 100_000_000, "unstable": 200_000_000, "unknown": 1_000_000_000}
+    assert found.online_us == pytest.approx(200_000_000, abs=10)

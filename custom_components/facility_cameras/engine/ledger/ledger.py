@@ -58,7 +58,7 @@ SHOWN_WAITING = 4
 #: How long texts may be.
 SHORT, LONG, CONTENT = 100, 500, 4000
 #: How long `close` waits for the disk, seconds.
-CLOSE_S = 5.0
+CLOSE_S = 1.5
 
 
 #: What is not given up, because all that comes later depends on it.

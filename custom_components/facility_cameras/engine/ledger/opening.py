@@ -8,11 +8,14 @@ import os
 from pathlib import Path
 import sqlite3
 
+from .reading import snapshot
 from .schema import NewerLedgerError, prepare
 
 _LOGGER = logging.getLogger(__name__)
 
 FILE = "ledger.db"
+#: What a copy is called that was made before our clock cut history away; so many are kept.
+_COPY, COPIES = "ledger.before-clock", 3
 _ENDS = ("-wal", "-shm", "")
 #: Primary codes of sqlite3 errors that say that the file itself is bad.
 _BROKEN_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -42,15 +45,35 @@ def open_ledger(folder: Path, now_us: int) -> tuple[sqlite3.Connection, str]:
 
 def set_aside(folder: Path, name: str, now_us: int) -> str:
     """Rename the file that is there. Returns the name it has now. Raises OSError."""
+    free = _free(folder, name, now_us)
+    for end in _ENDS:
+        # Its log of writes first: no log ever meets another's file.
+        if (folder / f"{FILE}{end}").exists():
+            (folder / f"{FILE}{end}").rename(folder / f"{free}{end}")
+    return free
+
+
+def keep_copy(folder: Path, now_us: int) -> str:
+    """Copy the file as it is, before history is cut away. Returns the copy's name, "" if there is no room for it; the
+    newest COPIES are kept.
+    """
+    name = _free(folder, _COPY, now_us)
+    try:
+        snapshot(folder / FILE, folder / name)
+        for old in sorted(folder.glob(f"{_COPY}-*.db"), key=lambda path: path.stat().st_mtime_ns)[:-COPIES]:
+            old.unlink()
+    except (OSError, sqlite3.Error) as error:
+        _LOGGER.error("ledger: it cannot be copied before our clock's step cuts history away: %s", error)
+        return ""
+    return name
+
+
+def _free(folder: Path, name: str, now_us: int) -> str:
     moment = f"{datetime.fromtimestamp(now_us / 1e6, UTC):%Y%m%dT%H%M%SZ}"
     free, number = f"{name}-{moment}.db", 1
     while (folder / free).exists():
         number += 1
         free = f"{name}-{moment}-{number}.db"
-    for end in _ENDS:
-        # Its log of writes first: no log ever meets another's file.
-        if (folder / f"{FILE}{end}").exists():
-            (folder / f"{FILE}{end}").rename(folder / f"{free}{end}")
     return free
 
 

@@ -9,7 +9,7 @@ was told of the time from there on is cut away. If it is not, this boot is dated
 is how much later than our clock says), until the clock is set: then all of this boot is dated again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 import contextlib
 import json
 from pathlib import Path
@@ -31,10 +31,12 @@ from .changes import (
     State,
     Trusted,
 )
-from .opening import FILE, open_ledger, set_aside
+from .opening import FILE, keep_copy, open_ledger, set_aside
 
 #: So many figures that were given out are kept: the newest.
 KEPT_SHOWN = 10_000
+#: Before more than this is cut away because our clock was set back, the file is copied.
+COPY_US = 86_400_000_000
 #: Our clock was set while no engine ran, by more than this: worth a note.
 _STEP_US = 1_000_000
 
@@ -67,6 +69,7 @@ class Writer:
             self.close()
         connection, aside = open_ledger(self._folder, began_us)
         try:
+            self._copy(connection, began_us)
             connection.execute("BEGIN IMMEDIATE")
             self._begin_run(connection, began_us, trusted, settled=settled)
             if aside:
@@ -80,12 +83,15 @@ class Writer:
         self.set_aside = aside or self.set_aside
         return True
 
-    def write(self, changes: Iterable[Change], connected: Mapping[str, int], now_us: int) -> None:
+    def write(self, changes: Sequence[Change], connected: Mapping[str, int], now_us: int) -> None:
         """All of it, and that the watch runs at `now_us`. Raises sqlite3.Error: then nothing of it is written."""
         connection = self._connection
         if connection is None:
             raise sqlite3.OperationalError("the ledger is not open")
         lead_us = self.lead_us
+        for change in changes:
+            if isinstance(change, Back | Redate):
+                self._copy(connection, change.at_us)
         connection.execute("BEGIN IMMEDIATE")
         try:
             for change in changes:
@@ -102,6 +108,14 @@ class Writer:
                 connection.execute("ROLLBACK")
             self._run = connection.execute("SELECT coalesce(max(id), 0) FROM run").fetchone()[0]
             raise
+
+    def _copy(self, connection: sqlite3.Connection, at_us: int) -> None:
+        """Our clock was set to `at_us`: whoever did it takes no history away with it."""
+        (alive_us,) = connection.execute("SELECT coalesce(max(end_us), 0) FROM run").fetchone()
+        if alive_us - at_us > COPY_US:
+            name = keep_copy(self._folder, at_us)
+            if name:
+                _note(connection, Note(at_us, "copied", "", "", json.dumps({"file": name})))
 
     def set_bad_aside(self, now_us: int) -> None:
         """The file turned out to be damaged: set it aside, so that another may be begun. Raises OSError."""
