@@ -43,6 +43,17 @@ def test_suspended_machine_is_unknown_for_as_long_as_it_slept(tmp_path: Path, ho
     assert not notes(tmp_path, "clock")
 
 
+def test_clocks_that_are_not_read_at_once(tmp_path: Path) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 100, ONLINE)
+        for jitter in (0.4, -0.4, 0.2):
+            clock.slept += jitter
+            live(ledger, clock, 10)
+    assert known(tmp_path) == [(0, 130, "online", "none")]
+    assert ask(tmp_path, "SELECT kind FROM note") == []
+
+
 def test_engine_that_stood_still_watched_nothing(tmp_path: Path) -> None:
     clock = Machine()
     with ledger_in(tmp_path, clock, "c1") as ledger:

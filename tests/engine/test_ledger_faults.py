@@ -59,14 +59,16 @@ def test_file_that_cannot_be_used_is_set_aside(tmp_path: Path, change: Callable[
     for number in range(2):
         change(tmp_path / FILE)
         content = (tmp_path / FILE).read_bytes()
+        (tmp_path / f"{FILE}-wal").write_bytes(b"its log of writes")
         with ledger_in(tmp_path, clock, "c1") as ledger:
-            live(ledger, clock, 50, Status.ONLINE)
-            assert ledger.problem == LedgerProblem.NONE
+            live(ledger, clock, 0.25, Status.ONLINE)
+            assert not ledger.problem
             assert ledger.set_aside.startswith(f"ledger.{name}-")
             assert (tmp_path / ledger.set_aside).read_bytes() == content
-        assert [one[:3] for one in known(tmp_path)] == [(100 + 50 * number, 150 + 50 * number, "online")]
+            # No log of writes ever meets another's file.
+            assert known(tmp_path)
+        assert [one[:3] for one in known(tmp_path)] == [(100 + 0.25 * number, 100.25 + 0.25 * number, "online")]
         assert "set_aside" in kinds(tmp_path)
-        clock.now += 0.0
     # In the same second too: none is deleted.
     assert len(list(tmp_path.glob(f"ledger.{name}-*.db"))) == 2
 

@@ -49,6 +49,8 @@ def test_engine_tells_its_ledger(site: Site, tmp_path: Path) -> None:
             for camera in ("camera-1", "camera-2")
         }
         assert totals == {"camera-1": pytest.approx(outage["away_s"]), "camera-2": 0}
+        (standing,) = asked(engine, "/v1/cameras/camera-1/standings")["standings"]
+        assert (standing["standing"], standing["lasts"], standing["who"]) == ("required", True, "")
         facility = asked(engine, "/v1/facilities/f1/rates")
         assert facility["worst"] == ["camera-1"]
         one = facility["cameras"][0]
@@ -91,6 +93,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
         ("GET", "/v1/facilities/none/rates", None, 404),
         ("GET", "/v1/cameras/none/intervals", None, 404),
         ("GET", "/v1/cameras/none/outages", None, 404),
+        ("GET", "/v1/cameras/none/standings", None, 404),
         ("POST", "/v1/ledger/snapshot", b"x", 400),
         ("POST", "/v1/ledger/snapshot", {}, 400),
         ("POST", "/v1/ledger/snapshot", {"path": 1}, 400),

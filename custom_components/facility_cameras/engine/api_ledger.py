@@ -99,6 +99,25 @@ class Intervals(TypedDict):
     more: bool
 
 
+class Asked(TypedDict):
+    """What was asked of a camera from `start` to `end` (`lasts`: until now, and on): a Standing, why, and who said so."""
+
+    start: int
+    end: int
+    lasts: bool
+    standing: str
+    reason: str
+    who: str
+
+
+class AllAsked(TypedDict):
+    """GET /v1/cameras/{camera}/standings: oldest first; `more`: there are others after these."""
+
+    standings: list[Asked]
+    until: int
+    more: bool
+
+
 class Outage(TypedDict):
     """A camera was not connected from `start` to `end`, or is not since (`lasts`). `away_s` of it were required and
     observed, and not connected; `unknown_s` nobody observed. `causes` in their order, `evidence`: ids of pictures.

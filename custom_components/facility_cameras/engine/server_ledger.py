@@ -11,12 +11,12 @@ from aiohttp import web
 import orjson
 
 from .api import FacilityConfig
-from .api_ledger import Intervals, LedgerState, Notes, Outages, Rates
+from .api_ledger import AllAsked, Asked, Intervals, LedgerState, Notes, Outages, Rates
 from .ledger.intervals import intervals
 from .ledger.ledger import Ledger
 from .ledger.outages import outages
 from .ledger.rates import BYS, rate, rates
-from .ledger.reading import NEVER, Reading
+from .ledger.reading import NEVER, Reading, StandingRow
 from .ledger.sensors import sensors
 from .ledger.shown import final
 from .ledger.spans import PERS, zone_of
@@ -42,6 +42,7 @@ class LedgerCalls:
             web.get("/v1/rates", self._get_rates),
             web.get("/v1/facilities/{facility}/rates", self._get_facility_rates),
             web.get("/v1/cameras/{camera}/intervals", self._get_intervals),
+            web.get("/v1/cameras/{camera}/standings", self._get_standings),
             web.get("/v1/cameras/{camera}/outages", self._get_outages),
             web.get("/v1/notes", self._get_notes),
         ]
@@ -114,6 +115,16 @@ class LedgerCalls:
 
         return _json(await self._read(read))
 
+    async def _get_standings(self, request: web.Request) -> web.Response:
+        start_us, end_us = _span(request)
+
+        def read(reading: Reading) -> AllAsked:
+            found = reading.standings(self._camera(request, reading), start_us, end_us)
+            more = len(found) > MOST_INTERVALS
+            return {"standings": list(map(_asked, found[:MOST_INTERVALS])), "until": reading.until_us, "more": more}
+
+        return _json(await self._read(read))
+
     async def _get_outages(self, request: web.Request) -> web.Response:
         start_us, end_us = _span(request)
 
@@ -154,6 +165,17 @@ class LedgerCalls:
 def routes(ledger: Ledger, facilities: Callable[[str], FacilityConfig | None]) -> list[web.RouteDef]:
     """The calls."""
     return LedgerCalls(ledger, facilities).routes()
+
+
+def _asked(row: StandingRow) -> Asked:
+    return {
+        "start": row.start_us,
+        "end": row.end_us,
+        "lasts": row.lasts,
+        "standing": row.standing,
+        "reason": row.reason,
+        "who": row.who,
+    }
 
 
 def _span(request: web.Request) -> tuple[int, int]:

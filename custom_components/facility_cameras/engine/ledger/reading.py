@@ -36,13 +36,14 @@ class StateRow:
 
 @dataclass(frozen=True, slots=True)
 class StandingRow:
-    """What was asked of a camera in [start_us, end_us)."""
+    """What was asked of a camera in [start_us, end_us); `lasts`: until it is told otherwise."""
 
     start_us: int
     end_us: int
     standing: str
     reason: str
     who: str
+    lasts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,9 @@ class Reading:
 
     def standings(self, camera: str, start_us: int, end_us: int) -> list[StandingRow]:
         """As `states`."""
-        columns = "start_us, end_us, standing, reason, who"
-        return [StandingRow(*row) for row in self._touching("standing", columns, camera, start_us, end_us)]
+        columns = "start_us, end_us, standing, reason, who, end_us = 0"
+        rows = self._touching("standing", columns, camera, start_us, end_us)
+        return [StandingRow(*row[:5], bool(row[5])) for row in rows]
 
     def belongings(self, camera: str) -> list[BelongingRow]:
         """All of a camera, without a hole: the first from ever, the last for ever. Raises sqlite3.Error."""
