@@ -171,7 +171,7 @@ def _asked(row: StandingRow) -> Asked:
     return {
         "start": row.start_us,
         "end": row.end_us,
-        "lasts": row.lasts,
+        "lasts": bool(row.lasts),
         "standing": row.standing,
         "reason": row.reason,
         "who": row.who,

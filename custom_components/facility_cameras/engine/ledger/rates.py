@@ -69,16 +69,15 @@ class Tally:
         return sum(self.statuses.values()) - self.statuses.get(Status.UNKNOWN, 0)
 
     @property
-    def figures(self) -> list[int]:
-        """What verify compares."""
-        names = [*Status, *Standing]
-        return [
-            *(self.statuses.get(name, 0) if name in Status else self.standings.get(name, 0) for name in names),
-            self.online_us,
-            self.outages,
-            self.outage_us,
-            self.longest_us,
-        ]
+    def figures(self) -> dict[str, int]:
+        """All of it that is not 0, by name: what is kept when it was shown."""
+        totals = {
+            "connected": self.online_us,
+            "outages": self.outages,
+            "outage time": self.outage_us,
+            "longest outage": self.longest_us,
+        }
+        return {name: number for name, number in (self.statuses | self.standings | totals).items() if number}
 
 
 def tally(found: Iterable[Piece]) -> Tally | None:

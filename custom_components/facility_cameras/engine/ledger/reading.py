@@ -43,7 +43,8 @@ class StandingRow:
     standing: str
     reason: str
     who: str
-    lasts: bool
+    #: 0 or 1, as SQLite tells it.
+    lasts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Reading:
         """As `states`."""
         columns = "start_us, end_us, standing, reason, who, end_us = 0"
         rows = self._touching("standing", columns, camera, start_us, end_us)
-        return [StandingRow(*row[:5], bool(row[5])) for row in rows]
+        return [StandingRow(*row) for row in rows]
 
     def belongings(self, camera: str) -> list[BelongingRow]:
         """All of a camera, without a hole: the first from ever, the last for ever. Raises sqlite3.Error."""

@@ -9,14 +9,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 import json
 
-from ..api import Standing, Status
+from ..api import Status
 from .changes import ShownRow
 from .rates import Figures, Subject, figures
 from .reading import Reading
 
 #: So many figures of one answer are kept.
 MOST = 4_000
-_NAMES = (*Status, *Standing, "online", "outages", "outage", "longest outage")
+#: Of the figures this alone is no time.
+_COUNT = "outages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _differences(reading: Reading) -> Iterator[Difference]:
         "SELECT start_us, end_us, camera, facility, place, away, figures FROM shown ORDER BY start_us, end_us, away"
     )
     key: tuple[int, int, int] | None = None
-    known: dict[tuple[str, str | None], dict[Subject, list[int]]] = {}
+    known: dict[tuple[str, str | None], dict[Subject, dict[str, int]]] = {}
     for start_us, end_us, camera, facility, place, newest, told in rows:
         if key != (start_us, end_us, newest):
             key = start_us, end_us, newest
@@ -105,16 +106,14 @@ def _differences(reading: Reading) -> Iterator[Difference]:
 
 
 def _compared(
-    told: list[int], found: list[int] | None, start_us: int, end_us: int, subject: Subject
+    told: dict[str, int], found: dict[str, int] | None, start_us: int, end_us: int, subject: Subject
 ) -> Iterator[Difference]:
-    if told == found:
-        return
     where = start_us, end_us, subject.camera or "", subject.facility or "", subject.place or ""
-    if found is None or len(told) != len(found):
+    if found is None:
         yield Difference("it was shown, and nothing was asked in this time", *where)
         return
-    for name, before, now in zip(_NAMES, told, found, strict=True):
+    for name in {**told, **found}:
+        before, now = told.get(name, 0), found.get(name, 0)
         if before != now:
-            unit = ("", "") if name == "outages" else (" s", " s")
-            shown, computed = (one if name == "outages" else one / 1e6 for one in (before, now))
-            yield Difference(f"{name}: {shown}{unit[0]} was shown, it is {computed}{unit[1]}", *where)
+            words = (str(one) if name == _COUNT else f"{one / 1e6} s" for one in (before, now))
+            yield Difference("{}: {} was shown, it is {}".format(name, *words), *where)
