@@ -222,7 +222,8 @@ def test_engine_that_is_killed_before_the_clock_is_set(tmp_path: Path) -> None:
     assert sound(tmp_path)
 
 
-def test_machine_whose_clock_nobody_ever_sets(tmp_path: Path) -> None:
+@pytest.mark.parametrize("epoch", [None, -40 * 365 * 24 * HOUR], ids=["behind", "1986"])
+def test_machine_whose_clock_nobody_ever_sets(tmp_path: Path, epoch: int | None) -> None:
     """It begins each boot in the past, and there is nobody to ask: what was known is not cut away, also if the engine
     begins again later.
     """
@@ -230,7 +231,7 @@ def test_machine_whose_clock_nobody_ever_sets(tmp_path: Path) -> None:
     with ledger_in(tmp_path, clock, "c1") as ledger:
         live(ledger, clock, 1000, ONLINE)
     clock.now, clock.boot = 20.0, "boot 2"
-    clock.offset = NOW_US / 1e6 + 400 - clock.now
+    clock.offset = NOW_US / 1e6 + (400 if epoch is None else epoch) - clock.now
     for _ in range(2):
         with ledger_in(tmp_path, clock, "c1") as ledger:
             live(ledger, clock, 1000, AWAY)
@@ -239,6 +240,7 @@ def test_machine_whose_clock_nobody_ever_sets(tmp_path: Path) -> None:
         (0, 1000, "online"), (1000, 2000, "unreachable"), (2000, 2100, UNKNOWN), (2100, 3100, "unreachable"),
     ]  # fmt: skip
     assert sound(tmp_path)
+    assert not list(tmp_path.glob("ledger.before-clock-*"))
     # And after hours somebody does. (Since the last heartbeat it was 100 s.)
     with ledger_in(tmp_path, clock, "c1") as ledger:
         live(ledger, clock, 1000, ONLINE)

@@ -69,9 +69,15 @@ class Writer:
             self.close()
         connection, aside = open_ledger(self._folder, began_us)
         try:
-            self._copy(connection, began_us)
+            (lead_us,) = connection.execute(
+                "SELECT coalesce(max(lead_us), 0) FROM run WHERE boot = ? AND dated = 0", (self._boot,)
+            ).fetchone()
+            if trusted is None:
+                trusted = settled and not lead_us
+            if trusted:
+                self._copy(connection, began_us)
             connection.execute("BEGIN IMMEDIATE")
-            self._begin_run(connection, began_us, trusted, settled=settled)
+            self._begin_run(connection, began_us, lead_us, trusted=trusted)
             if aside:
                 _note(connection, Note(began_us, "set_aside", "", "", json.dumps({"file": aside})))
             connection.execute("COMMIT")
@@ -137,17 +143,12 @@ class Writer:
         except FileNotFoundError:
             return False
 
-    def _begin_run(self, connection: sqlite3.Connection, began_us: int, trusted: bool | None, *, settled: bool) -> None:
-        """Where the engine before this one left off: its rows end with its last heartbeat."""
+    def _begin_run(self, connection: sqlite3.Connection, began_us: int, lead_us: int, *, trusted: bool) -> None:
+        """Where the engine before this one left off: its rows end with its last heartbeat. `lead_us` is that of this boot."""
         (alive_us,) = connection.execute("SELECT coalesce(max(end_us), 0) FROM run").fetchone()
         connection.execute("DELETE FROM state WHERE end_us = 0 AND start_us >= ?", (alive_us,))
         connection.execute("UPDATE state SET end_us = ? WHERE end_us = 0", (alive_us,))
-        (lead_us,) = connection.execute(
-            "SELECT coalesce(max(lead_us), 0) FROM run WHERE boot = ? AND dated = 0", (self._boot,)
-        ).fetchone()
         self.lead_us = 0
-        if trusted is None:
-            trusted = settled and not lead_us
         if not trusted:
             self.lead_us = max(alive_us - began_us, lead_us)
         elif began_us < alive_us:
