@@ -119,6 +119,8 @@ def test_hub_itself_was_the_reason(tmp_path: Path) -> None:
         for start, end in ((90, 150), (140, 210), (400, 300), (295, 9999)):
             ledger.hub_away(NOW_US + start * SECOND_US, NOW_US + end * SECOND_US, "own_network")
         live(ledger, clock, 1)
+        with pytest.raises(ValueError, match="never was"):
+            ledger.hub_away(NOW_US, NOW_US + 1, "clock")
     assert known(tmp_path) == [
         (0, 90, "online", "none"),
         (90, 210, UNKNOWN, "own_network"),

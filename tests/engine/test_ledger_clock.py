@@ -43,6 +43,24 @@ def test_suspended_machine_is_unknown_for_as_long_as_it_slept(tmp_path: Path, ho
     assert not notes(tmp_path, "clock")
 
 
+@pytest.mark.parametrize("step", [HOUR, -HOUR])
+def test_machine_whose_clock_is_set_while_it_slept(tmp_path: Path, step: int) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 100, ONLINE)
+        clock.sleep(3 * HOUR)
+        clock.offset += step
+        clock.now += 1
+        live(ledger, clock, 99)
+    asleep_until = 101 + 3 * HOUR + min(step, 0)
+    assert known(tmp_path) == [
+        (0, 101, "online", "none"),
+        (101, asleep_until, UNKNOWN, "suspended"),
+        (101 + 3 * HOUR + step, 200 + 3 * HOUR + step, "online", "none"),
+    ]
+    assert sound(tmp_path)
+
+
 def test_clocks_that_are_not_read_at_once(tmp_path: Path) -> None:
     clock = Machine()
     with ledger_in(tmp_path, clock, "c1") as ledger:

@@ -223,7 +223,11 @@ class Ledger:
             self._put(Note(now_us, kind[:SHORT], facility[:SHORT], camera[:SHORT], text))
 
     def hub_away(self, from_us: int, to_us: int, why: str) -> None:
-        """The hub itself was the reason: this time (UTC microseconds) is unknown for all cameras, whatever was told."""
+        """The hub itself was the reason: this time (UTC microseconds) is unknown for all cameras, whatever was told. Raises
+        ValueError for the one reason for which time is not unknown.
+        """
+        if why == Why.CLOCK:
+            raise ValueError(f"{why} is told of time that never was")
         now_us = self._now()
         from_us, to_us = max(from_us, 0), min(to_us, now_us)
         if from_us < to_us:

@@ -198,6 +198,7 @@ class Writer:
             case Back():
                 before_us = change.before_us + self.lead_us
                 connection.execute("UPDATE state SET end_us = ? WHERE end_us = 0", (before_us,))
+                connection.execute("UPDATE run SET end_us = ? WHERE id = ?", (before_us, self._run))
                 moving.cut(connection, at_us)
                 self._insert_run(connection, at_us, dated=True)
             case Redate():
