@@ -127,9 +127,10 @@ def test_disk_that_is_full_or_read_only(tmp_path: Path) -> None:
 def test_what_waits_for_the_disk_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEPT", 20)
     clock = Machine()
-    with ledger_in(tmp_path, clock, "c1", "c2") as ledger:
+    with ledger_in(tmp_path, clock, "c1", "c2", "c3") as ledger:
         live(ledger, clock, 100, Status.ONLINE)
         ledger.tell("c2", Status.REFUSED, "connection_refused")
+        ledger.gone("c3")
         # Nothing is taken.
         for turn in range(50):
             ledger.tell("c1", (Status.UNREACHABLE, Status.ONLINE)[turn % 2], "x")
@@ -143,6 +144,7 @@ def test_what_waits_for_the_disk_is_bounded(tmp_path: Path, monkeypatch: pytest.
         assert sum(end - start for start, end, *_ in lost) >= 30
         assert [found[0], found[-1]] == [(0, 100, "online", "none"), (149, 200, "online", "x")]
         assert known(tmp_path, "c2")[-1][2] == "refused"
+        assert [one[:2] for one in known(tmp_path, "c3")] == [(0, 100)]
         assert kinds(tmp_path).count("lost") >= 1
         with Reading(tmp_path / FILE) as reading:
             assert not list(verify(reading))

@@ -160,6 +160,17 @@ def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert rows[-1] == (NOW_US + 28 * HOUR * SECOND_US,)
 
 
+def test_figures_do_not_pile_up_while_the_disk_takes_nothing(tmp_path: Path) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 2 * HOUR, ONLINE)
+        with Reading(tmp_path / FILE) as reading:
+            rows = final(reading, rates(reading, 0, NOW_US + HOUR * SECOND_US))
+        for _ in range(100):
+            ledger.show(rows)
+        assert len(ledger._changes) < 10
+
+
 def test_show_from_a_shell(told: tuple[Path, int], capsys: pytest.CaptureFixture[str]) -> None:
     folder, _ = told
     assert main(["ledger", "show", str(folder)]) == 0
