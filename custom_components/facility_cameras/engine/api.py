@@ -75,6 +75,16 @@ class Standing(StrEnum):
     RETIRED = "retired"
 
 
+class Standing(StrEnum):
+    """What is asked of a camera, from some time to some time (ledger/)."""
+
+    REQUIRED = "required"
+    NOT_REQUIRED = "not_required"  # outside its required hours
+    MAINTENANCE = "maintenance"  # planned, counted apart
+    DISCONNECTED = "disconnected"  # its connect switch is off
+    RETIRED = "retired"
+
+
 class Problem(TypedDict):
     """A cause with what its sentence needs (host, port, path, user, codec, status, count, minutes); never a secret.
     `reach` is a Reach where the watch looked further for a camera that does not answer.
