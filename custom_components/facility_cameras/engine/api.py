@@ -144,7 +144,8 @@ class CameraState(TypedDict):
     """What is known of one camera. `since` is when `status` began; `recording` is true while fragments land on disk;
     `recording_wanted` is what the switch and, where there is one, the schedule or entity say, `duty` a `Duty`: what its
     recording is about now; `recorded_s` counts seconds of footage since the engine started; `first_picture_s` is the time from the newest
-    connection attempt to its first keyframe; `reconnects` counts sessions after the first.
+    connection attempt to its first keyframe; `last_picture` is when the picture was taken that it showed last before it
+    went away (None: never seen); `reconnects` counts sessions after the first.
     """
 
     id: str
@@ -161,6 +162,7 @@ class CameraState(TypedDict):
     bitrate_kbps: float
     fps: float
     last_frame: int | None
+    last_picture: int | None
     reconnects: int
     lost_packets: int
     viewers: int

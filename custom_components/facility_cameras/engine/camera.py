@@ -18,6 +18,7 @@ from .clock import Clock, microseconds
 from .feed import Feed
 from .gate import BeforeMemory, Gate
 from .logins import Logins
+from .picture.last_picture import LastPicture
 from .problem import CameraError
 from .recorder import LANDED_S, Recorder
 from .rtsp.client import Manners, Session
@@ -65,6 +66,7 @@ class Camera:
         ticker: Ticker,
         logins: Logins,
         dialogues: asyncio.Semaphore,
+        last_picture: LastPicture,
         changed: Callable[[Camera], None],
     ) -> None:
         """Prepare; `run` begins. Raises ValueError if the address cannot be read."""
@@ -73,6 +75,7 @@ class Camera:
         self.feed = Feed()
         self.recorder = recorder
         self.archive = archive
+        self.last_picture = last_picture
         self.gate = Gate(config["id"], self.feed, recorder, clock, memory)
         self._url: RtspUrl = parse_url(config["url"])[0]
         self._clock = clock
@@ -207,6 +210,7 @@ class Camera:
         if run is None or not run.pictures:
             return
         self._end_grace()
+        self.last_picture.seen(self.feed)
         self._first_picture_s = run.began - self._connecting_since
         self._log.tell("online", self._clock.monotonic())
         self._set(Status.ONLINE, NO_PROBLEM)
@@ -265,6 +269,8 @@ class Camera:
             return
         if status is not self._status:
             self._since = microseconds(self._clock.utc())
+            if status in AWAY and (self._status not in AWAY or self._status is Status.UNKNOWN):
+                self.last_picture.gone(self.feed)
         self._status, self._problem = status, problem
         if status in AWAY:
             self._was_away = problem["cause"]
@@ -356,6 +362,7 @@ class Camera:
             "bitrate_kbps": round(self._bitrate, 1),
             "fps": round(self._fps, 2),
             "last_frame": microseconds(newest + offset) if newest else None,
+            "last_picture": self.last_picture.taken_us,
             "reconnects": max(self._reconnects, 0),
             "lost_packets": self._lost_packets + (self._session.lost_packets if self._session else 0),
             "viewers": self.feed.viewers,

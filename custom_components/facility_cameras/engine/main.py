@@ -112,7 +112,7 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     supervisor.start()
     exports.start()
     _LOGGER.info("engine %s begins with %d cameras", build, len(supervisor.cameras()))
-    watching = [asyncio.create_task(one.watch()) for one in (supervisor, lane, exports)]
+    watching = [asyncio.create_task(one.watch()) for one in (supervisor, lane, exports, supervisor.pictures)]
     telling: asyncio.Task[None] | None = None
     ours = True
     bound = 0
@@ -131,7 +131,9 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
             telling.cancel()
         await exports.close()
         # At once: nobody who still listens holds up a segment that is to be closed.
-        await asyncio.gather(supervisor.close(), server.close(), restream.close(), lane.close())
+        await asyncio.gather(
+            supervisor.close(), server.close(), restream.close(), lane.close(), supervisor.pictures.close()
+        )
         await stills.close()
         await thumbnails.close()
         if ours:

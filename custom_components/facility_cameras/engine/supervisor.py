@@ -29,6 +29,7 @@ from .feed import Feed
 from .folder_name import folder_name
 from .gate import BeforeMemory
 from .logins import Logins
+from .picture.last_picture import LastPictures
 from .protection import Protection
 from .recorder import Recorder
 from .rtsp.url import parse_url
@@ -68,6 +69,7 @@ class Supervisor:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self.protection = Protection(clock)
+        self.pictures = LastPictures(folder / "last_pictures", clock)
         #: Called with the state of a camera that changed, and with the id of one that is gone.
         self.on_changed: Callable[[CameraState], None] = lambda _state: None
         self.on_removed: Callable[[str], None] = lambda _camera: None
@@ -257,6 +259,7 @@ class Supervisor:
             ticker=self._ticker,
             logins=self._logins,
             dialogues=self._dialogues,
+            last_picture=self.pictures.of(config["id"]),
             changed=lambda camera: self.on_changed(camera.state()),
         )
         if before is not None:
@@ -293,7 +296,9 @@ class Supervisor:
         camera = self._cameras.pop(identity, None)
         if camera is not None:
             camera.gate.end()
+            camera.last_picture.gone(camera.feed)
         if told:
+            self.pictures.forget(identity)
             self._logins.remove(identity)
             if camera is not None:
                 camera.archive.duties.gone(identity)
@@ -327,6 +332,10 @@ class Supervisor:
         """The archive of a facility by its id."""
         facility = self._facilities.get(identity)
         return self._archives.get(_archive_key(facility)) if facility else None
+
+    def zone_of(self, camera: Camera) -> str:
+        """The time zone of a camera's facility."""
+        return self._facilities[camera.facility]["zone"]
 
     @property
     def archives(self) -> list[Archive]:
