@@ -24,35 +24,33 @@ def routes(supervisor: Supervisor, stills: Stills, clock: Clock) -> list[web.Rou
             raise web.HTTPNotFound(text="no such camera")
         return camera
 
-    async def stamp(request: web.Request, camera: Camera, taken_us: int) -> str:
+    async def stamp(words: str, camera: Camera, taken_us: int) -> str:
         zone = await asyncio.to_thread(time_zone, supervisor.zone_of(camera))
-        return told(_words(request), taken_us, microseconds(clock.utc()), zone)
+        return told(words, taken_us, microseconds(clock.utc()), zone)
 
     async def get_still(request: web.Request) -> web.Response:
-        camera = camera_of(request)
-        _words(request)
-        newest = camera.feed.newest_key
-        if newest is None:
-            return await kept(request, camera, newest=True)
-        stream, sample = newest
+        camera, words, size = camera_of(request), _words(request), _size(request)
+        if camera.feed.newest_key is None:
+            return await kept(request, newest=True)
+        stream, sample = camera.feed.newest_key
         taken_us = microseconds(sample.received + clock.utc() - clock.monotonic())
         old = is_old(camera.feed, sample.received, clock.monotonic())
-        text = await stamp(request, camera, taken_us) if old else ""
+        text = await stamp(words, camera, taken_us) if old else ""
         try:
-            jpeg = await stills.picture(camera.config["id"], stream, sample, *_size(request), old=text)
+            jpeg = await stills.picture(camera.config["id"], stream, sample, *size, old=text)
         except PictureError as error:
             raise web.HTTPBadGateway(text=str(error)) from error
         return _picture(jpeg, taken_us, live=not old)
 
     async def get_last_picture(request: web.Request) -> web.Response:
-        return await kept(request, camera_of(request), newest=False)
+        return await kept(request, newest=False)
 
-    async def kept(request: web.Request, camera: Camera, *, newest: bool) -> web.Response:
-        width, height = _size(request)
+    async def kept(request: web.Request, *, newest: bool) -> web.Response:
+        camera, words, (width, height) = camera_of(request), _words(request), _size(request)
         found = await supervisor.pictures.kept(camera.config["id"], newest=newest)
         if found is None:
             raise web.HTTPNotFound(text="no picture yet")
-        text = await stamp(request, camera, found.taken_us)
+        text = await stamp(words, camera, found.taken_us)
         try:
             jpeg = await stills.decode("jpeg", (), (found.jpeg,), (width or 0, height or 0), old=text)
         except PictureError as error:
