@@ -7,7 +7,7 @@ import asyncio
 
 from aiohttp import web
 
-from .camera import Camera
+from .camera import AWAY, Camera
 from .clock import Clock, microseconds
 from .completeness import time_zone
 from .picture.age import WORDS_SIGNS, is_old, told
@@ -30,17 +30,18 @@ def routes(supervisor: Supervisor, stills: Stills, clock: Clock) -> list[web.Rou
 
     async def get_still(request: web.Request) -> web.Response:
         camera, words, size = camera_of(request), _words(request), _size(request)
-        if camera.feed.newest_key is None:
+        newest = camera.last_picture.newest(camera.feed)
+        if newest is None:
             return await kept(request, newest=True)
-        stream, sample = camera.feed.newest_key
-        taken_us = microseconds(sample.received + clock.utc() - clock.monotonic())
-        old = is_old(camera.feed, sample.received, clock.monotonic())
-        text = await stamp(words, camera, taken_us) if old else ""
+        sample = newest.sample
+        # Of a camera that is known to be away nothing is live, however new.
+        old = camera.state()["status"] in AWAY or is_old(camera.feed, sample.received, clock.monotonic())
+        text = await stamp(words, camera, newest.taken_us) if old else ""
         try:
-            jpeg = await stills.picture(camera.config["id"], stream, sample, *size, old=text)
+            jpeg = await stills.picture(camera.config["id"], newest.stream, sample, *size, old=text)
         except PictureError as error:
             raise web.HTTPBadGateway(text=str(error)) from error
-        return _picture(jpeg, taken_us, live=not old)
+        return _picture(jpeg, newest.taken_us, live=not old)
 
     async def get_last_picture(request: web.Request) -> web.Response:
         return await kept(request, newest=False)

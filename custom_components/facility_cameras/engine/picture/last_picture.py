@@ -47,7 +47,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
     """A key picture as it was received, and when that was (UTC microseconds)."""
 
     stream: StreamFormat
@@ -68,7 +68,7 @@ class LastPicture:
         #: The same of what is taken over after a crash; None if it is not newer.
         self.spare_us: int | None = known.get(stem + _SPARE)
         #: What is to be written still.
-        self.to_keep: _Seen | None = None
+        self.to_keep: Seen | None = None
         self.to_take_over = False
         self.removed = False
         self.feed: Feed | None = None
@@ -91,12 +91,14 @@ class LastPicture:
             self.taken_us, self.spare_us, self.to_take_over = self.spare_us, None, True
             self._wanted()
 
-    def newest(self, feed: Feed) -> _Seen | None:
-        """The newest key picture of its feed."""
+    def newest(self, feed: Feed) -> Seen | None:
+        """The newest key picture of its feed. Of the one that is told, with the time that is told."""
         if feed.newest_key is None:
             return None
         stream, sample = feed.newest_key
-        return _Seen(stream, sample, microseconds(sample.received + self._clock.utc() - self._clock.monotonic()))
+        if sample is self._sample and self.taken_us is not None:
+            return Seen(stream, sample, self.taken_us)
+        return Seen(stream, sample, microseconds(sample.received + self._clock.utc() - self._clock.monotonic()))
 
 
 class LastPictures:
@@ -195,7 +197,7 @@ class LastPictures:
                 async with self._turn:
                     await self._spare(one, seen)
 
-    async def _spare(self, one: LastPicture, seen: _Seen) -> None:
+    async def _spare(self, one: LastPicture, seen: Seen) -> None:
         jpeg = await self._jpeg(seen)
         # It may have gone away meanwhile.
         if jpeg is None or seen.taken_us <= (one.taken_us or 0):
@@ -209,7 +211,7 @@ class LastPictures:
             stems = {one.stem for one in self._pictures.values()}
             await asyncio.to_thread(_clear, self._folder, stems)
 
-    async def _jpeg(self, seen: _Seen) -> bytes | None:
+    async def _jpeg(self, seen: Seen) -> bytes | None:
         """None where it cannot be decoded: another picture will do."""
         video = seen.stream.video
         sets = (*video.vps, *video.sps, *video.pps)
