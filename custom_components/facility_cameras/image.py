@@ -48,8 +48,9 @@ class LastPicture(CameraOwnedEntity, ImageEntity):
 
     def _take(self) -> Hashable:
         state = self.coordinator.camera(self.camera_id)
-        if state is not None and state["last_picture"] is not None:
-            self._attr_image_last_updated = dt_util.utc_from_timestamp(state["last_picture"] / 1_000_000)
+        if state is not None:
+            taken = state["last_picture"]
+            self._attr_image_last_updated = None if taken is None else dt_util.utc_from_timestamp(taken / 1_000_000)
         # The engine has it: without, there is none to show.
         self._attr_available = self.coordinator.connected
         return self._attr_available, self._attr_image_last_updated

@@ -1,13 +1,16 @@
 """What a camera showed last is kept: over an outage, kill -9, and the engine's end; and what is handed out says its age."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 import io
 from pathlib import Path
 import time
+from typing import Self
 
 from PIL import Image
 import pytest
 
+from custom_components.facility_cameras.engine.feed import Feed
 from custom_components.facility_cameras.engine.picture import last_picture
 from custom_components.facility_cameras.engine.picture.last_picture import LastPictures
 from tests.engine.archives import HandClock
@@ -109,27 +112,6 @@ def test_it_outlives_kill_9_and_nothing_is_claimed_to_be_live(engine: Engine, si
     assert banded(jpeg)
 
 
-def test_what_was_seen_when_the_engine_ended_is_taken_over_by_a_camera_that_does_not_come_back(
-    engine: Engine, site: Site
-) -> None:
-    engine.put(site.configs(2))
-    online(engine)
-    online(engine, "camera-2")
-    wait_for(lambda: engine.recorded(3))
-    before = engine.cameras()
-    engine.leave()
-    site.fault("camera-1", "gone")
-    engine.start()
-    engine.ready()
-    wait_for(lambda: engine.camera()["status"] not in ("online", "unknown"), what="away")
-    online(engine, "camera-2")
-    taken = engine.camera()["last_picture"]
-    assert taken > before["camera-1"]["last_picture"] + 1_000_000
-    assert int(engine.picture("camera-1", "last_picture")[1]["X-Taken"]) == taken
-    # One that came back had no outage: nothing changed.
-    assert engine.cameras()["camera-2"]["last_picture"] == before["camera-2"]["last_picture"]
-
-
 def test_it_is_gone_with_its_camera_and_its_owners_alone_until_then(engine: Engine, site: Site) -> None:
     engine.put(site.configs(2))
     online(engine)
@@ -205,3 +187,119 @@ async def test_a_picture_that_cannot_be_decoded_is_left_out(tmp_path: Path) -> N
     assert kept is not None
     assert Image.open(io.BytesIO(kept.jpeg)).size == (320, 240)
     await pictures.close()
+
+
+@pytest.mark.parametrize("another_follows", [False, True])
+async def test_what_was_seen_when_the_engine_ended_is_taken_over_by_a_camera_that_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, another_follows: bool
+) -> None:
+    monkeypatch.setattr(last_picture, "END_S", 30.0)
+    clock = HandClock()
+    pictures = LastPictures(tmp_path / "kept", clock)
+    for name in ("stays away", "comes back"):
+        pictures.of(name).seen(feed_of(clock.now))
+    first = pictures.of("stays away").taken_us
+    assert first is not None
+    clock.now += 60
+    for name in ("stays away", "comes back"):
+        pictures.of(name).seen(feed_of(clock.now))
+    pictures.renew_at_end = not another_follows
+    await pictures.close()
+    again = LastPictures(tmp_path / "kept", clock)
+    again.of("stays away").gone(Feed())
+    again.of("comes back").seen(feed_of(clock.now))
+    assert again.of("comes back").taken_us == first
+    assert again.of("stays away").taken_us == (first if another_follows else first + 60_000_000)
+    kept = await again.kept("stays away")
+    assert kept is not None
+    assert kept.taken_us == again.of("stays away").taken_us
+    await again.close()
+
+
+class Watched:
+    """Last pictures that are looked after, hour by hour."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, HandClock()
+        self.pictures = LastPictures(folder, self.clock)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self.pictures.watch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        await self.pictures.close()
+
+    def feed(self, ago_s: float = 1) -> Feed:
+        """Of a camera that sent a key picture so long ago."""
+        return feed_of(self.clock.monotonic() - ago_s)
+
+    async def hour(self, hours: float = 1, until: Callable[[], bool] = lambda: True) -> None:
+        """So many hours go by, and what is due then is done; that something else happens tells us when."""
+        self.clock.now += hours * 3600 + 1
+        self.pictures.of("other").gone(self.feed())
+        await asyncio.to_thread(wait_for, lambda: until() and self.kept("other"), 20)
+
+    def kept(self, camera: str, ending: str = ".jpg") -> bool:
+        return (self.folder / (self.pictures.of(camera).stem + ending)).exists()
+
+
+async def test_every_hour_what_a_crash_would_leave_is_renewed(tmp_path: Path) -> None:
+    async with Watched(tmp_path / "kept") as watched:
+        one = watched.pictures.of("c1")
+        one.seen(watched.feed())
+        first = one.taken_us
+        await watched.hour(0)
+        assert (one.spare_us, one.taken_us) == (None, first)
+        one.seen(watched.feed())
+        await watched.hour(until=lambda: one.spare_us is not None)
+        assert one.taken_us == first
+        # A crash: another engine finds both, and its camera does not come back.
+        again = LastPictures(watched.folder, watched.clock)
+        assert again.of("c1").taken_us == first
+        again.of("c1").gone(Feed())
+        assert again.of("c1").taken_us == one.spare_us
+        kept = await again.kept("c1")
+        assert kept is not None
+        assert kept.taken_us == one.spare_us
+        assert not await asyncio.to_thread(watched.kept, "c1", ".spare.jpg")
+
+
+async def test_it_is_kept_no_longer_than_footage(tmp_path: Path) -> None:
+    async with Watched(tmp_path / "kept") as watched:
+        away, online, other = (watched.pictures.of(name) for name in ("away", "online", "facility-with-more-days"))
+        watched.pictures.days = {"away": 7, "online": 7, "facility-with-more-days": 30}
+        old = watched.feed()
+        for one in (away, other):
+            one.seen(old)
+            one.gone(old)
+        online.seen(watched.feed())
+        await watched.hour(6 * 24)
+        assert away.taken_us is not None
+        online.seen(watched.feed())
+        before = online.taken_us
+        await watched.hour(25, until=lambda: away.taken_us is None)
+        assert await watched.pictures.kept("away") is None
+        assert old.newest_key is None
+        assert online.taken_us is not None
+        assert before is not None
+        assert online.taken_us > before
+        assert await watched.pictures.kept("online") is not None
+        assert await watched.pictures.kept("facility-with-more-days") is not None
+
+
+async def test_what_a_crash_left_of_a_removed_camera_goes(tmp_path: Path) -> None:
+    before = LastPictures(tmp_path / "kept", HandClock())
+    before.of("removed").gone(feed_of(100))
+    await before.close()
+    async with Watched(tmp_path / "kept") as watched:
+        stem = before.of("removed").stem
+        left = watched.folder / f"{stem}.jpg"
+        assert await asyncio.to_thread(left.exists)
+        watched.pictures.of("c1").seen(watched.feed())
+        await watched.hour(until=lambda: not left.exists())
+        assert await watched.pictures.kept("c1") is not None

@@ -96,6 +96,11 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     lane = Lane()
     exports = Exports(supervisor, lane, clock, folder, build)
     thumbnails = Thumbnails(lane)
+
+    def leave() -> None:
+        supervisor.pictures.renew_at_end = False
+        leaving.set()
+
     server = Server(
         supervisor,
         stills,
@@ -105,7 +110,7 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
         clock,
         build=build,
         leash_s=launch["leash_s"],
-        leave=leaving.set,
+        leave=leave,
         routes=export_routes(supervisor, exports),
     )
     exports.on_change = server.events.tell

@@ -238,6 +238,7 @@ class Supervisor:
                 for one in facilities
                 for camera in one["cameras"]
             }
+            self.pictures.days |= archive.cleaner.days
             if not facilities:
                 del self._archives[key]
                 self._end(asyncio.get_running_loop().create_task(_close_behind(archive, tuple(self._ending))))

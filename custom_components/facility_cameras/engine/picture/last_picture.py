@@ -2,9 +2,10 @@
 
 It changes when an outage begins, and once when a camera is first seen; so what is told of it changes as seldom. For the
 case that the engine, or the whole site, goes down before its cameras do, a second picture is renewed every hour and when
-the engine ends: it is taken over where a camera does not come back afterwards.
+the machine ends the engine: it is taken over where a camera does not come back afterwards.
 
-Small JPEGs in a folder of the engine's state, for its owner alone, gone with their camera. Each is written whole, then
+Small JPEGs in a folder of the engine's state, for its owner alone, gone with their camera, and kept no longer than its
+footage. Each is written whole, then
 renamed into place: a crash leaves the old or the new one. Its time is in the file itself, so the two cannot part.
 """
 
@@ -25,6 +26,7 @@ from .stills import PictureError, Stills
 
 _LOGGER = logging.getLogger(__name__)
 
+_DAY_US = 24 * 3600 * 1_000_000
 #: Pixels. Enough to see what was there; 64 of them are about 4 MB.
 WIDTH = 640
 #: How often what is taken over after a crash is renewed, seconds.
@@ -110,6 +112,10 @@ class LastPictures:
         self._clock = clock
         self._known = _found(folder)
         self._pictures: dict[str, LastPicture] = {}
+        #: How many days footage of each camera is kept.
+        self.days: dict[str, int] = {}
+        #: False where another engine follows at once: it must not wait for pictures, cameras are to be recorded.
+        self.renew_at_end = True
         self._gone: set[str] = set()
         self._wanted = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -129,6 +135,7 @@ class LastPictures:
         """The camera was removed."""
         if (found := self._pictures.pop(identity, None)) is not None:
             found.removed = True
+            self.days.pop(identity, None)
             self._gone.add(found.stem)
             for ending in (_LAST, _SPARE):
                 self._known.pop(found.stem + ending, None)
@@ -145,6 +152,8 @@ class LastPictures:
             await self._write_all()
             if self._clock.monotonic() >= due:
                 due = self._clock.monotonic() + SPARE_S
+                self._forget_old()
+                await self._write_all()
                 await self._spare_all()
                 await self._clear_rest()
             await self._stills.rest()
@@ -154,7 +163,8 @@ class LastPictures:
         try:
             async with asyncio.timeout(END_S):
                 await self._write_all()
-                await self._spare_all()
+                if self.renew_at_end:
+                    await self._spare_all()
         except TimeoutError:
             _LOGGER.info("not every camera's newest picture could be kept in time")
         await self._stills.close()
@@ -204,6 +214,22 @@ class LastPictures:
             return
         if await self._try(one, lambda: _write(self._folder, one.stem + _SPARE, jpeg, seen.taken_us)):
             one.spare_us = seen.taken_us
+
+    def _forget_old(self) -> None:
+        """What is older than the footage that is kept goes; the camera's newest takes its place, if that is not."""
+        now_us = microseconds(self._clock.utc())
+        for identity, one in self._pictures.items():
+            since_us = now_us - self.days.get(identity, 0) * _DAY_US
+            if not self.days.get(identity) or one.taken_us is None or one.taken_us >= since_us:
+                continue
+            newest = one.newest(one.feed) if one.feed is not None else None
+            if one.feed is not None and newest is not None and newest.taken_us >= since_us:
+                one.gone(one.feed)
+                continue
+            if one.feed is not None:
+                one.feed.newest_key = None
+            one.taken_us = one.spare_us = one.to_keep = None
+            self._gone.add(one.stem)
 
     async def _clear_rest(self) -> None:
         """Files of cameras that are not there: of a removal that a crash came before."""
