@@ -269,6 +269,29 @@ async def test_every_hour_what_a_crash_would_leave_is_renewed(tmp_path: Path) ->
         assert not await asyncio.to_thread(watched.kept, "c1", ".spare.jpg")
 
 
+async def test_what_a_crash_would_leave_goes_with_the_outage_that_it_was_for(tmp_path: Path) -> None:
+    async with Watched(tmp_path / "kept") as watched:
+        one = watched.pictures.of("c1")
+        one.seen(watched.feed())
+        await watched.hour(0)
+        one.seen(watched.feed())
+        await watched.hour(until=lambda: watched.kept("c1", ".spare.jpg"))
+        spare = watched.folder / f"{one.stem}.spare.jpg"
+        older = await asyncio.to_thread(spare.read_bytes)
+        watched.clock.now += 60
+        one.gone(watched.feed())
+        newest = await watched.pictures.kept("c1", newest=True)
+        assert newest is not None
+        assert newest.taken_us == one.taken_us
+        assert not await asyncio.to_thread(spare.exists)
+        # A crash in between: the newer one is the newest all the same.
+        await asyncio.to_thread(spare.write_bytes, older)
+        again = LastPictures(watched.folder, watched.clock)
+        again.of("c1").gone(Feed())
+        assert again.of("c1").taken_us == one.taken_us
+        assert await again.kept("c1", newest=True) == newest
+
+
 async def test_it_is_kept_no_longer_than_footage(tmp_path: Path) -> None:
     async with Watched(tmp_path / "kept") as watched:
         away, online, other = (watched.pictures.of(name) for name in ("away", "online", "facility-with-more-days"))

@@ -68,7 +68,10 @@ class LastPicture:
         #: When it was taken (UTC microseconds); None if the camera was never seen.
         self.taken_us: int | None = known.get(stem + _LAST)
         #: The same of what is taken over after a crash; None if it is not newer.
-        self.spare_us: int | None = known.get(stem + _SPARE)
+        self.spare_us = known.get(stem + _SPARE)
+        if self.spare_us is not None and self.spare_us <= (self.taken_us or 0):
+            # A crash came between writing the one and removing the other.
+            self.spare_us = None
         #: What is to be written still.
         self.to_keep: Seen | None = None
         self.to_take_over = False
@@ -89,7 +92,7 @@ class LastPicture:
                 self.taken_us, self._sample, self.to_keep = newest.taken_us, newest.sample, newest
                 self.spare_us, self.to_take_over = None, False
                 self._wanted()
-        elif self.spare_us is not None and self.spare_us > (self.taken_us or 0):
+        elif self.spare_us is not None:
             self.taken_us, self.spare_us, self.to_take_over = self.spare_us, None, True
             self._wanted()
 
