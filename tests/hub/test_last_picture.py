@@ -5,6 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 import io
 from pathlib import Path
+import re
 from typing import Any
 
 from homeassistant.components.image import async_get_image
@@ -15,10 +16,22 @@ from homeassistant.util import dt as dt_util
 from PIL import Image
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.facility_cameras.const import DOMAIN
-from tests.hub.stage import Simulator, camera_id, engines, entity_id, hub_of, state, until, until_online
+from tests.hub.stage import (
+    SimulatedCamera,
+    Simulator,
+    camera_id,
+    engines,
+    entity_id,
+    hub_of,
+    state,
+    until,
+    until_awaited,
+    until_online,
+)
+from tests.hub.test_dashboard import shown
 
 type Make = Callable[..., MockConfigEntry]
 
@@ -35,6 +48,14 @@ async def set_up(home: HomeAssistant, entry: MockConfigEntry) -> str:
 
 
 async def go_away(home: HomeAssistant, simulator: Simulator, gate: str) -> None:
+    """Have the camera go away, after it sent more than the picture with which it was first seen."""
+    hub, known = hub_of(home), datetime.fromisoformat(str(state(home, "image", gate, "last_picture")))
+
+    async def more() -> bool:
+        still = await hub.client.still(gate, 64, None, "")
+        return still is not None and dt_util.utc_from_timestamp(still.taken / 1e6) > known
+
+    await until_awaited(more, what="another picture")
     simulator.fault("Gate", "gone")
     await until(lambda: state(home, "camera", gate, "camera") == "unavailable", what="Gate offline")
     await home.async_block_till_done()
@@ -220,3 +241,24 @@ async def test_the_picture_for_an_alert_after_the_engine_was_killed(
     answer, jpeg = await snapshot(home, gate, width=320)
     assert (answer["live"], answer["taken"]) == (False, taken)
     assert banded(jpeg)
+
+
+async def test_the_dashboard_shows_it_of_a_camera_that_is_away(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make, hass_ws_client: WebSocketGenerator
+) -> None:
+    """Of one that is online, and of one that was never seen, it shows none."""
+    never = SimulatedCamera({**simulator.cameras["Yard"].about, "rtsp_port": 1})
+    entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"], "Never": never})
+    gate = await set_up(home, entry)
+    client = await hass_ws_client()
+
+    async def pictures() -> set[str]:
+        found = re.findall(r"'type': 'picture-entity', 'entity': '([^']*)'", str(await shown(client)))
+        return set(found)
+
+    camera, image = (
+        entity_id(home, kind, gate, key) for kind, key in (("camera", "camera"), ("image", "last_picture"))
+    )
+    assert await pictures() == {camera}
+    await go_away(home, simulator, gate)
+    assert await pictures() == {image}
