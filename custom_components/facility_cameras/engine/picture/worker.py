@@ -30,8 +30,9 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 if TYPE_CHECKING:
     from . import stamp
-else:
-    # By its path: this script runs alone, and nothing beside it may be found by name (`python -P`).
+elif __name__ == "__main__":
+    # By its path: this script runs alone, and nothing beside it may be found by name (`python -P`). Others that borrow
+    # from this file draw nothing, and need no Pillow.
     _found = importlib.util.spec_from_file_location("stamp", Path(__file__).with_name("stamp.py"))
     stamp = importlib.util.module_from_spec(_found)
     _found.loader.exec_module(stamp)
