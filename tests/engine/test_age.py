@@ -45,6 +45,11 @@ class Asked:
             assert answer.status == 200
             return answer.headers, await answer.read()
 
+    async def last_picture(self) -> bytes:
+        async with self.client.get("/v1/cameras/c1/last_picture", params={"words": WORDS}) as answer:
+            assert answer.status == 200
+            return await answer.read()
+
 
 @pytest.fixture
 async def asked(tmp_path: Path) -> AsyncIterator[Asked]:
@@ -53,7 +58,8 @@ async def asked(tmp_path: Path) -> AsyncIterator[Asked]:
     await asyncio.to_thread((tmp_path / "archive").mkdir)
     await asyncio.to_thread(mark, tmp_path / "archive")
     # It says nothing: what is known of the camera is what the test says.
-    silent = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    writers: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _reader, writer: writers.append(writer), "127.0.0.1", 0)
     url = f"rtsp://127.0.0.1:{silent.sockets[0].getsockname()[1]}/main"
     camera = cast("CameraConfig", {**config(spec("c1"), url), "id": "c1", "record": False})
     facility = {
@@ -75,6 +81,8 @@ async def asked(tmp_path: Path) -> AsyncIterator[Asked]:
         found._set(Status.ONLINE, NO_PROBLEM)
         yield Asked(client, found, clock)
     silent.close()
+    for writer in writers:
+        writer.close()
     await asyncio.gather(supervisor.close(), supervisor.pictures.close(), stills.close())
 
 
@@ -113,6 +121,16 @@ async def test_of_a_camera_that_is_away_nothing_is_live(asked: Asked) -> None:
     assert banded(jpeg)
     # The very same moment as the last picture's, which the state tells.
     assert int(headers["X-Taken"]) == asked.camera.state()["last_picture"]
+
+
+async def test_the_last_picture_has_its_date_always(asked: Asked) -> None:
+    """A dashboard fetches it once and leaves it there: the next day it is not of today."""
+    asked.picture()
+    asked.camera._set(Status.REFUSED, NO_PROBLEM)
+    today = await asked.last_picture()
+    assert banded(today)
+    asked.clock.now += 24 * 3600
+    assert await asked.last_picture() == today
 
 
 async def test_without_words_it_is_stamped_all_the_same(asked: Asked) -> None:

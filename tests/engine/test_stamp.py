@@ -123,6 +123,7 @@ async def test_a_picture_that_is_kept_is_stamped_when_it_is_shown(stills: Stills
 def test_what_is_written_is_the_facilitys_time() -> None:
     assert told("not live", TAKEN, TAKEN + MINUTE, SAIGON) == "not live · 14:03"
     assert told("không trực tiếp", TAKEN, TAKEN + 12 * 60 * MINUTE, SAIGON) == "không trực tiếp · 14:03 25/11/2026"
+    assert told("not live", TAKEN, None, SAIGON) == "not live · 14:03 25/11/2026"
     assert told("", TAKEN, TAKEN, UTC) == "07:03"
     assert told("a\nb\x00", TAKEN, TAKEN, UTC) == "a b · 07:03"
     assert len(told("x" * 1000, TAKEN, TAKEN, UTC)) == WORDS_SIGNS + len(" · 07:03")

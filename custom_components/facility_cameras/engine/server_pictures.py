@@ -24,9 +24,9 @@ def routes(supervisor: Supervisor, stills: Stills, clock: Clock) -> list[web.Rou
             raise web.HTTPNotFound(text="no such camera")
         return camera
 
-    async def stamp(words: str, camera: Camera, taken_us: int) -> str:
+    async def stamp(words: str, camera: Camera, taken_us: int, *, dated: bool = False) -> str:
         zone = await asyncio.to_thread(time_zone, supervisor.zone_of(camera))
-        return told(words, taken_us, microseconds(clock.utc()), zone)
+        return told(words, taken_us, None if dated else microseconds(clock.utc()), zone)
 
     async def get_still(request: web.Request) -> web.Response:
         camera, words, size = camera_of(request), _words(request), _size(request)
@@ -51,7 +51,8 @@ def routes(supervisor: Supervisor, stills: Stills, clock: Clock) -> list[web.Rou
         found = await supervisor.pictures.kept(camera.config["id"], newest=newest)
         if found is None:
             raise web.HTTPNotFound(text="no picture yet")
-        text = await stamp(words, camera, found.taken_us)
+        # A dashboard fetches it once and leaves it there, for days.
+        text = await stamp(words, camera, found.taken_us, dated=not newest)
         try:
             jpeg = await stills.decode("jpeg", (), (found.jpeg,), (width or 0, height or 0), old=text)
         except PictureError as error:

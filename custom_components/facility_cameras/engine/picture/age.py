@@ -19,12 +19,17 @@ def is_old(feed: Feed, received: float, now: float) -> bool:
     return now - received > max(FRESH_S, 2 * feed.key_distance_s)
 
 
-def told(words: str, taken_us: int, now_us: int, zone: tzinfo) -> str:
+def told(words: str, taken_us: int, now_us: int | None, zone: tzinfo) -> str:
     """What is written into a picture that is old: the words, then its time in a zone, with the date if it is another day.
 
-    Times are UTC microseconds.
+    Times are UTC microseconds. No `now_us`: with the date always, for what stays on a screen overnight.
     """
-    taken, now = (datetime.fromtimestamp(us / 1_000_000, UTC).astimezone(zone) for us in (taken_us, now_us))
-    time = f"{taken:%H:%M}" if taken.date() == now.date() else f"{taken:%H:%M %d/%m/%Y}"
+    taken = _local(taken_us, zone)
+    today = now_us is not None and taken.date() == _local(now_us, zone).date()
+    time = f"{taken:%H:%M}" if today else f"{taken:%H:%M %d/%m/%Y}"
     plain = " ".join("".join(sign if sign.isprintable() else " " for sign in words[:WORDS_SIGNS]).split())
     return f"{plain} · {time}" if plain else time
+
+
+def _local(us: int, zone: tzinfo) -> datetime:
+    return datetime.fromtimestamp(us / 1_000_000, UTC).astimezone(zone)
