@@ -226,6 +226,8 @@ class Watched:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self.pictures.watch())
+        # It begins at this time.
+        await asyncio.sleep(0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -326,3 +328,13 @@ async def test_what_a_crash_left_of_a_removed_camera_goes(tmp_path: Path) -> Non
         watched.pictures.of("c1").seen(watched.feed())
         await watched.hour(until=lambda: not left.exists())
         assert await watched.pictures.kept("c1") is not None
+
+
+async def test_an_hour_without_any_picture_ends_nothing(tmp_path: Path) -> None:
+    async with Watched(tmp_path / "kept") as watched:
+        watched.pictures.of("never seen")
+        watched.pictures.of("removed")
+        watched.clock.now += 3601
+        watched.pictures.forget("removed")
+        await asyncio.sleep(0)
+        await watched.hour(0)

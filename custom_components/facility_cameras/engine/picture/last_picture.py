@@ -241,14 +241,16 @@ class LastPictures:
             await asyncio.to_thread(_clear, self._folder, stems)
 
     async def _jpeg(self, seen: Seen) -> bytes | None:
-        """None where it cannot be decoded: another picture will do."""
+        """None where it cannot be decoded, also not by a second worker (the first may have been too slow)."""
         video = seen.stream.video
         sets = (*video.vps, *video.sps, *video.pps)
-        try:
-            return await self._stills.decode(video.codec, sets, seen.sample.parts, (WIDTH, 0))
-        except PictureError as error:
-            _LOGGER.info("a last picture cannot be kept: %s", error)
-            return None
+        for last_try in (False, True):
+            try:
+                return await self._stills.decode(video.codec, sets, seen.sample.parts, (WIDTH, 0))
+            except PictureError as error:
+                if last_try:
+                    _LOGGER.info("a last picture cannot be kept: %s", error)
+        return None
 
     async def _try(self, one: LastPicture, write: Callable[[], None]) -> bool:
         """Write in a thread, unless the camera was removed. Where that fails it is said once; returns whether it did not."""
@@ -329,5 +331,5 @@ def _remove(folder: Path, stem: str) -> None:
 
 
 def _clear(folder: Path, stems: set[str]) -> None:
-    for stem in {path.name.partition(".")[0] for path in folder.iterdir()} - stems:
+    for stem in {path.name.partition(".")[0] for path in folder.glob("*")} - stems:
         _remove(folder, stem)
