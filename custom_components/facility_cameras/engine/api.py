@@ -66,16 +66,6 @@ class Cause(StrEnum):
 
 
 class Standing(StrEnum):
-    """What is asked of a camera. Time in which it is not required counts apart, never as a fault."""
-
-    REQUIRED = "required"
-    NOT_REQUIRED = "not_required"  # outside its required hours
-    MAINTENANCE = "maintenance"
-    DISCONNECTED = "disconnected"
-    RETIRED = "retired"
-
-
-class Standing(StrEnum):
     """What is asked of a camera, from some time to some time (ledger/)."""
 
     REQUIRED = "required"
@@ -201,7 +191,8 @@ class CameraState(TypedDict):
     `keyframe_s` the time from key picture to key picture. `recording` is true while fragments land on disk;
     `recording_wanted` is what the switch and, where there is one, the schedule or entity say, `duty` a `Duty`: what its
     recording is about now; `recorded_s` counts seconds of footage since the engine started; `first_picture_s` is the time from the newest
-    connection attempt to its first keyframe; `reconnects` counts sessions after the first.
+    connection attempt to its first keyframe; `last_picture` is when the picture was taken that it showed last before it
+    went away (None: never seen); `reconnects` counts sessions after the first.
     """
 
     id: str
@@ -224,6 +215,7 @@ class CameraState(TypedDict):
     bitrate_kbps: float
     fps: float
     last_frame: int | None
+    last_picture: int | None
     reconnects: int
     lost_packets: int
     viewers: int
