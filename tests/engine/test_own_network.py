@@ -95,6 +95,15 @@ def test_links(tmp_path: Path) -> None:
     assert (own.any_link_up(), own.link_up("wlan0")) == (True, True)
 
 
+def test_links_within_this_machine_lead_nowhere(tmp_path: Path) -> None:
+    own = OwnNetwork(tmp_path, tmp_path / "class")
+    link(tmp_path, "docker0", "1")
+    assert own.any_link_up() is True
+    link(tmp_path, "eth0", "0")
+    (tmp_path / "class" / "eth0" / "device").mkdir()
+    assert own.any_link_up() is False
+
+
 def test_name_of_a_link_leads_nowhere(tmp_path: Path) -> None:
     link(tmp_path, "eth0", "1")
     (tmp_path / "carrier").write_text("1")

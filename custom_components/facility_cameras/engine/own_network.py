@@ -56,19 +56,26 @@ class OwnNetwork:
 
     def link_up(self, link: str) -> bool | None:
         """Whether this interface is on and has a carrier; None if that is not told."""
-        if link not in self._names():
-            return None  # a name out of a file is looked up, never joined
+        # A name out of a file is looked up, never joined.
+        return self._carrier(link) if link in self._names() else None
+
+    def any_link_up(self) -> bool | None:
+        """Whether any interface that leads out of this machine has a carrier; None if there is none to look at.
+
+        That is what has a device behind it: bridges and pairs between containers are always up. In a container nothing
+        has one: there every interface but the loopback counts.
+        """
+        names = [name for name in self._names() if not self._loopback(name)]
+        real = [name for name in names if (self._links / name / "device").exists()]
+        told = [up for name in real or names if (up := self._carrier(name)) is not None]
+        return any(told) if told else None
+
+    def _carrier(self, link: str) -> bool | None:
         try:
             return (self._links / link / "carrier").read_bytes()[:2].strip() == b"1"
         except OSError as error:
             # So the kernel answers for an interface that is switched off.
             return False if error.errno == errno.EINVAL else None
-
-    def any_link_up(self) -> bool | None:
-        """Whether any interface but the loopback has a carrier; None if there is none to look at."""
-        told = [self.link_up(link) for link in self._names() if not self._loopback(link)]
-        known = [up for up in told if up is not None]
-        return any(known) if known else None
 
     def _names(self) -> list[str]:
         try:

@@ -108,10 +108,9 @@ class Looks:
         return kept
 
     async def _look(self, host: str, port: int, away_s: float) -> Reach:
-        if await asyncio.to_thread(self._network.any_link_up) is False:
-            return Reach.OWN_NETWORK
         if (target := await _resolved(host, port)) is None:
-            return Reach.UNCLEAR
+            up = await asyncio.to_thread(self._network.any_link_up)
+            return Reach.OWN_NETWORK if up is False else Reach.UNCLEAR
         family, place = target
         address = ip_address(str(place[0]).partition("%")[0])
         if address.is_loopback or address.is_unspecified or address.is_multicast:
