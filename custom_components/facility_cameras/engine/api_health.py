@@ -48,3 +48,48 @@ class HubEvent(TypedDict):
     fault: str
     began: int
     ended: int
+
+
+class CommonKind(StrEnum):
+    """What cameras that went away together have in common."""
+
+    HOST = "host"  # one device with several cameras: a recorder
+    NETWORK = "network"  # one network segment: /24, with IPv6 /64
+    FACILITY = "facility"
+    HUB = "hub"  # the hub itself: what the cameras did meanwhile is unknown
+
+
+class LikelyCause(StrEnum):
+    """Why cameras went away together, as far as can be told from here."""
+
+    RECORDER = "recorder"
+    SWITCH = "switch"
+    SITE_LINK = "site_link"
+    POWER = "power"
+    HUB_STALL = "hub_stall"
+    HUB_NETWORK = "hub_network"
+    SUSPENDED = "suspended"
+    CLOCK_STEP = "clock_step"
+
+
+class CommonCause(TypedDict):
+    """Cameras that went away together: one event, one alert. UTC µs.
+
+    `host` and `network` are empty where the kind is wider, `facility` is empty of the hub's own. `cameras` are those
+    concerned, in the order in which they went, `total` how many there are in that host, network or facility. `ended`
+    is when most were back; None: it lasts. An event that turned out to be a part of a wider one ends with that one's id
+    in `part_of` (else empty). While it lasts an event may become wider, be joined by more cameras and find a better
+    likely cause; its id stays.
+    """
+
+    id: str
+    kind: str
+    likely: str
+    facility: str
+    host: str
+    network: str
+    cameras: list[str]
+    total: int
+    began: int
+    ended: int | None
+    part_of: str
