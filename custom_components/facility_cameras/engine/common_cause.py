@@ -222,10 +222,13 @@ class CommonCauses:
     def _take(self, event: Event, cameras: Iterable[str]) -> None:
         """Let cameras join an event."""
         for camera in sorted(cameras, key=lambda each: self._places[each].went):
+            place = self._places[camera]
             if self._event_of.get(camera) is not event:
                 self._gone.pop(camera, None)
                 event.cameras[camera] = None
-                event.joined = max(event.joined, self._places[camera].went)
+                event.joined = max(event.joined, place.went)
+                if event.group != HUB:  # that began with the hub's fault
+                    event.began, event.began_us = min(event.began, place.went), min(event.began_us, place.went_us)
                 self._event_of[camera] = event
 
     def _absorb(self, event: Event, wider: Event) -> None:
