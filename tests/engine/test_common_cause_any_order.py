@@ -4,7 +4,16 @@ import dataclasses
 
 from hypothesis import given, settings, strategies as st
 
-from custom_components.facility_cameras.engine.common_cause import LEAST, LEAST_OF_HOST, QUIET_S, SHARE, WINDOW_S
+from custom_components.facility_cameras.engine.api import Reach
+from custom_components.facility_cameras.engine.api_health import HubFault
+from custom_components.facility_cameras.engine.common_cause import (
+    BACK_S,
+    LEAST,
+    LEAST_OF_HOST,
+    QUIET_S,
+    SHARE,
+    WINDOW_S,
+)
 from custom_components.facility_cameras.engine.common_event import network_of
 from tests.engine.archives import NOW_US
 from tests.engine.together import CAMERAS, FIRST, RECORDER, SECOND, SITE, SMALL, WHERE, Hub, S
@@ -41,14 +50,8 @@ def test_an_outage_is_one_event(outage: Outage, data: st.DataObject) -> None:
         assert (event["ended"] is not None) is connected
 
 
-STEPS = st.lists(
-    st.tuples(
-        st.integers(0, 25),
-        st.lists(st.sampled_from(CAMERAS), max_size=12, unique=True),
-        st.booleans(),
-    ),
-    max_size=30,
-)
+SOME = st.lists(st.sampled_from(CAMERAS), max_size=12, unique=True)
+STEPS = st.lists(st.tuples(st.integers(0, 25), SOME, st.booleans()), max_size=30)
 
 
 @settings(deadline=None)
@@ -99,4 +102,49 @@ def test_whatever_happens(steps: list[tuple[int, list[str], bool]]) -> None:
         assert event["ended"] is None or event["began"] <= event["ended"] <= hub.now_us
     hub.find(*CAMERAS)
     hub.run(60, check)
+    assert hub.open == []
+
+
+LASTED = {HubFault.STALL: 5.0, HubFault.SUSPENDED: 600.0, HubFault.NETWORK_DOWN: 5.0, HubFault.NETWORK_UP: 60.0}
+HAPPENS = st.one_of(st.sampled_from(sorted(LASTED)), st.sampled_from(Reach), st.booleans())
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(HAPPENS, SOME, st.integers(0, 25)), max_size=30))
+def test_whatever_happens_to_the_hub(steps: list[tuple[HubFault | Reach | bool, list[str], int]]) -> None:
+    """Who goes while the hub is at fault, or soon after, goes with the hub, and no longer than it takes to come back."""
+    hub, reaches = Hub(), dict.fromkeys(CAMERAS, Reach.UNCLEAR)
+    down, over = False, float("-inf")
+    owned = over
+    for what, cameras, wait in steps:
+        if isinstance(what, HubFault):
+            hub.fault(what, LASTED[what])
+            over = hub.clock.now if down or what is not HubFault.NETWORK_UP else over
+            down = what is HubFault.NETWORK_DOWN or (down and what is not HubFault.NETWORK_UP)
+        elif isinstance(what, Reach):
+            for camera in (camera for camera in cameras if not hub.connected[camera]):
+                hub.causes.looked(camera, what)
+                reaches[camera] = what
+        elif what:
+            hub.find(*cameras)
+            reaches |= dict.fromkeys(cameras, Reach.UNCLEAR)
+        else:
+            new = [camera for camera in cameras if hub.connected[camera] and not hub.causes.event_of(camera)]
+            hub.lose(*cameras)
+            hub.run(1)
+            if down or hub.clock.now - over <= WINDOW_S:
+                events = [hub.causes.event_of(camera) for camera in new]
+                assert all(event is not None and event["kind"] == "hub" for event in events)
+        hub.run(wait)
+        hubs = [event for event in hub.open if event["kind"] == "hub"]
+        assert len(hubs) <= 1
+        lasts = any(reaches[camera] is Reach.OWN_NETWORK for event in hubs for camera in event["cameras"])
+        assert not hubs or down or lasts or hub.clock.now - max(over, owned) <= BACK_S
+        owned = hub.clock.now if lasts else owned
+        within = [camera for event in hub.open for camera in event["cameras"]]
+        assert len(within) == len(set(within))
+        assert all((event["kind"] == "hub") is (event["facility"] == "") for event in hub.alone)
+    hub.fault(HubFault.NETWORK_UP)
+    hub.find(*CAMERAS)
+    hub.run(60)
     assert hub.open == []
