@@ -3,7 +3,7 @@
 import pytest
 
 from custom_components.facility_cameras.engine.api import Reach
-from custom_components.facility_cameras.engine.common_cause import CALM_S, WINDOW_S
+from custom_components.facility_cameras.engine.common_cause import CALM_S, QUIET_S, WINDOW_S
 from custom_components.facility_cameras.engine.common_event import network_of
 from tests.engine.together import FIRST, RECORDER, SECOND, SITE, SMALL, Hub, S
 
@@ -82,15 +82,63 @@ def test_share_is_of_those_that_could_go() -> None:
 
 def test_late_comers_join_and_later_ones_do_not() -> None:
     hub = Hub()
-    hub.lose(*SITE[:7])
+    hub.lose(*RECORDER, *SECOND, "a0")
     hub.run(10)
-    hub.lose(SITE[7])
+    hub.lose("a1")
     hub.run(15)
-    hub.lose(SITE[8])
+    hub.lose("a2")
     hub.run(60)
-    hub.lose(SITE[9])
+    hub.lose("a3")
     hub.run(60)
-    assert sorted(hub.one()["cameras"]) == SITE[:9]
+    assert sorted(hub.one()["cameras"]) == sorted([*RECORDER, *SECOND, "a0", "a1", "a2"])
+
+
+def test_who_goes_one_by_one_but_soon_goes_together() -> None:
+    """It is never quiet while they go."""
+    hub = Hub()
+    began = hub.now_us
+    for camera in SITE:
+        hub.lose(camera)
+        hub.run(int(QUIET_S) - 2)
+    hub.run(10)
+    assert (hub.one()["cameras"], hub.one()["began"]) == (SITE, began)
+
+
+def test_what_went_before_is_another_event() -> None:
+    hub = Hub()
+    hub.lose(*RECORDER)
+    hub.run(int(WINDOW_S) + 5)
+    hub.lose(*SECOND)
+    hub.run(10)
+    assert [event["kind"] for event in hub.alone] == ["host", "network"]
+
+
+def test_one_event_after_the_other() -> None:
+    """Hardly is the site back when its recorder goes."""
+    hub = Hub()
+    hub.lose(*SITE)
+    hub.run(30)
+    hub.find(*SITE)
+    hub.run(10)
+    hub.lose(*RECORDER)
+    went = hub.now_us
+    hub.run(30)
+    site, recorder = hub.alone
+    assert (site["kind"], site["ended"]) == ("facility", went - 9 * S)
+    assert (recorder["kind"], recorder["began"], recorder["ended"]) == ("host", went, None)
+
+
+def test_an_old_event_does_not_grow() -> None:
+    """Of a recorder that is away for long a channel comes, and goes with the whole site."""
+    hub = Hub()
+    hub.lose(*RECORDER)
+    hub.run(600)
+    hub.find("r0")
+    hub.run(5)
+    rest = [camera for camera in SITE if camera not in RECORDER]
+    hub.lose("r0", *rest)
+    hub.run(10)
+    assert [(event["kind"], event["cameras"]) for event in hub.alone] == [("host", RECORDER), ("facility", rest)]
 
 
 def test_event_grows_and_keeps_its_name() -> None:

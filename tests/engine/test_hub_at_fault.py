@@ -75,6 +75,29 @@ def test_who_does_not_come_back_with_the_hub_is_away() -> None:
     assert sorted(second["cameras"]) == SITE
 
 
+def test_hub_network_that_is_only_said_to_be_down() -> None:
+    """Most are back all the same: that is still one event, until the rest is back or it is said to be up."""
+    hub = Hub()
+    hub.fault(HubFault.NETWORK_DOWN, 5)
+    hub.lose(*SITE, *SMALL)
+    hub.run(5)
+    hub.find(*SITE)
+    hub.run(600)
+    assert hub.one()["ended"] is None
+
+
+def test_who_comes_and_goes_stays_the_hubs() -> None:
+    hub = Hub()
+    hub.fault(HubFault.SUSPENDED, 60)
+    hub.lose(*SITE, *SMALL)
+    hub.run(int(WINDOW_S) + 1)
+    hub.find(*SITE[:4])
+    hub.run(1)
+    hub.lose(*SITE[:4])
+    hub.run(int(BACK_S - WINDOW_S) - 3)
+    assert hub.one()["ended"] is None
+
+
 def test_a_second_fault_prolongs_the_first() -> None:
     hub = Hub()
     hub.fault(HubFault.SUSPENDED, 60)
@@ -96,10 +119,11 @@ def test_clock_step_is_to_blame_only_if_most_went() -> None:
     assert hub.told == []
     hub.find("a0", "a1", "a2")
     hub.run(60)
+    hub.lose(*SITE)
     hub.clock.offset += 3600
     hub.fault(HubFault.CLOCK_STEP, 3600)
     set_to = hub.now_us
-    hub.lose(*SITE, *SMALL)
+    hub.lose(*SMALL)
     hub.run(10)
     event = hub.one()
     # In the time that the clock shows from then on.

@@ -236,7 +236,6 @@ class CommonCauses:
         for camera in event.cameras:
             self._event_of[camera] = wider
             wider.cameras[camera] = None
-        wider.began, wider.joined = min(wider.began, event.began), max(wider.joined, event.joined)
         wider.began_us = min(wider.began_us, event.began_us)
         self._events.remove(event)
         if event.told is not None:
@@ -269,8 +268,11 @@ class CommonCauses:
         self._events.remove(event)
         for camera in event.cameras:
             del self._event_of[camera]
-            if event.group == HUB and not self._places[camera].connected:
-                self._went(camera, self._places[camera])
+            place = self._places[camera]
+            if event.group == HUB and not place.connected:
+                self._went(camera, place)
+            elif event.calm is not None and place.went > event.calm:
+                self._gone[camera] = None  # gone again, with others perhaps
         self._changed(event.tell(self._total(event), ended_us))
 
     def _total(self, event: Event) -> int:
