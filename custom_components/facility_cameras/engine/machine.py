@@ -22,8 +22,8 @@ _LOGGER = logging.getLogger(__name__)
 TICK_S, LOOK_S = 1.0, 5.0
 #: A tick that comes so late is a stall; a suspension or a step of the clock shorter than this is none.
 STALL_S, SUSPENDED_S, STEP_S = 2.0, 1.0, 1.0
-#: The largest lag within so many seconds is told.
-LAG_S = 60.0
+#: The largest lag of so many ticks is told: of a minute.
+LAGS = 60
 #: The clocks are read again if reading them all took longer, so often at most.
 _APART_S, _TRIES = 0.05, 5
 
@@ -68,7 +68,7 @@ class Machine:
         self._clock: MachineClock = clock or SystemMachineClock()
         self._network = network or OwnNetwork()
         self._sleep = sleep
-        self._lags: deque[tuple[float, float]] = deque(maxlen=round(LAG_S / TICK_S) + 1)
+        self._lags: deque[float] = deque(maxlen=LAGS)
         self._clocks: _Clocks | None = None
         self._first: _Clocks | None = None
         self._cpu: tuple[float, float] | None = None
@@ -85,11 +85,10 @@ class Machine:
 
     def health(self) -> HubHealth:
         """Everything that is known, for the API."""
-        now = self._clock.monotonic()
         first, last = self._first, self._clocks
         return {
             "cpu_percent": self._cpu_percent,
-            "loop_lag_ms": round(max((lag for at, lag in self._lags if now - at <= LAG_S), default=0.0) * 1000, 1),
+            "loop_lag_ms": round(max(self._lags, default=0.0) * 1000, 1),
             "memory_bytes": self._seen.load.memory_bytes,
             "handles": self._seen.load.handles,
             "clock_synchronised": self._seen.kept.synchronised,
@@ -112,7 +111,7 @@ class Machine:
 
     def _late(self, lag: float) -> None:
         """Our own turn came so many seconds late."""
-        self._lags.append((self._clock.monotonic(), max(lag, 0.0)))
+        self._lags.append(max(lag, 0.0))
         if lag > STALL_S:
             ended = self._clock.utc()
             self._tell(HubFault.STALL, ended - lag, ended)
@@ -180,9 +179,7 @@ class _Clocks:
 def _clocks(clock: MachineClock) -> _Clocks | None:
     """Read them all at one time; None if we were held up between one and the next again and again."""
     for _ in range(_TRIES):
-        began = clock.monotonic()
-        boot, utc = clock.boottime(), clock.utc()
-        ended = clock.monotonic()
-        if ended - began <= _APART_S and clock.boottime() - boot <= _APART_S:
-            return _Clocks(utc, boot - began, utc - boot)
+        boot, monotonic, utc = clock.boottime(), clock.monotonic(), clock.utc()
+        if clock.boottime() - boot <= _APART_S:
+            return _Clocks(utc, boot - monotonic, utc - boot)
     return None
