@@ -8,8 +8,10 @@ import os
 import resource
 import sys
 
+from custom_components.facility_cameras.engine import process_load
 from custom_components.facility_cameras.engine.api import Reach
-from custom_components.facility_cameras.engine.reach import BELIEVED_S, MOST_CONNECTS, Looks
+from custom_components.facility_cameras.engine.own_network import OwnNetwork
+from custom_components.facility_cameras.engine.reach import AT_ONCE, BELIEVED_S, MOST_CONNECTS, Looks
 from tests.engine.archives import HandClock
 from tests.engine.wires import FAR, NEAR, Device, Wire, ip
 
@@ -20,6 +22,10 @@ async def found(looks: Looks, expected: dict[str, Reach], away_s: float = 15.0) 
     told = await asyncio.gather(*(looks.look(host, PORT, away_s) for host in expected))
     got = dict(zip(expected, told, strict=True))
     assert got == expected, got
+
+
+def handles() -> int:
+    return process_load.load().handles or 0
 
 
 async def same_network() -> None:
@@ -63,6 +69,14 @@ async def just_unplugged() -> None:
     wire.close()
 
 
+async def hard_of_hearing() -> None:
+    """One lost packet is no reason to say that nobody is there."""
+    wire = Wire()
+    wire.put("10.9.0.2", Device(deaf=1))
+    await found(Looks(HandClock()), {"10.9.0.2": Reach.UNCLEAR})
+    wire.close()
+
+
 async def routers() -> None:
     wire, clock = Wire(), HandClock()
     looks = Looks(clock)
@@ -96,6 +110,7 @@ async def own_link() -> None:
     clock.now += 60
     await found(looks, {near: Reach.OWN_NETWORK, far: Reach.OWN_NETWORK, "camera.invalid": Reach.OWN_NETWORK})
     ip("link", "set", NEAR, "down")
+    assert OwnNetwork().link_up(NEAR) is False
     clock.now += 60
     await found(looks, {near: Reach.OWN_NETWORK})
     wire.close()
@@ -140,8 +155,16 @@ async def polite() -> None:
     assert wire.seen["syn"] <= MOST_CONNECTS
     wire.seen.clear()
     clock.now += 60
+    before = handles()
     hosts = {f"10.9.0.{number}": Reach.DEVICE_GONE for number in range(100, 116)}
-    await found(looks, hosts)
+    asked = asyncio.create_task(found(looks, hosts))
+    most = 0
+    while not asked.done():
+        most = max(most, handles())
+        await asyncio.sleep(0.05)
+    await asked
+    # A few at a time: nine sockets each.
+    assert most <= before + AT_ONCE * (MOST_CONNECTS + 2)
     assert set(wire.seen) == {"arp"}
     assert wire.seen["arp"] <= 3 * len(hosts)
     wire.close()
@@ -166,7 +189,7 @@ async def no_handles() -> None:
 
 
 CASES: dict[str, Callable[[], Awaitable[None]]] = {case.__name__: case for case in (
-    same_network, without_ping, just_unplugged, routers, own_link, one_of_two_links, six, polite, no_handles,
+    same_network, without_ping, just_unplugged, hard_of_hearing, routers, own_link, one_of_two_links, six, polite, no_handles,
 )}  # fmt: skip
 
 

@@ -20,6 +20,7 @@ ROUTES = (
 )
 SIX = (
     "fd000000000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth0\n"
+    "20010db8000100000000000000000000 30 00000000000000000000000000000000 00 00000000000000000000000000000000 00000000 00000001 00000000 00000201       lo\n"
     "00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth0\n"
     "00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n"
 )
@@ -48,6 +49,7 @@ def network(folder: Path, *, route: str = HEAD + ROUTES, six: str = SIX, arp: st
         ("203.0.113.9", "eth0", "192.168.1.254"),  # a way that is refused is none
         ("fd00::17", "eth0", None),
         ("2001:db8::1", "eth0", "fe80::1"),
+        ("2001:db8:1::1", "eth0", "fe80::1"),  # as above
     ],
 )
 def test_way(tmp_path: Path, address: str, link: str, gateway: str | None) -> None:
@@ -56,7 +58,7 @@ def test_way(tmp_path: Path, address: str, link: str, gateway: str | None) -> No
 
 
 def test_no_way(tmp_path: Path) -> None:
-    bare = network(tmp_path, route=HEAD, six=SIX.splitlines(keepends=True)[2])
+    bare = network(tmp_path, route=HEAD, six=SIX.splitlines(keepends=True)[-1])
     assert bare.route(ip_address("192.0.2.17")) is None
     assert bare.route(ip_address("2001:db8::1")) is None
     assert OwnNetwork(tmp_path / "nowhere").route(ip_address("192.0.2.17")) is None
@@ -137,7 +139,8 @@ def test_a_long_file_is_read_to_its_bound(tmp_path: Path) -> None:
     assert own.route(ip_address("192.0.2.17")) == Route("eth0", ip_address("192.168.1.254"))
     own = network(tmp_path, route=line * (before + 1) + ROUTES)
     assert own.route(ip_address("192.0.2.17")) is None
-    # A line that is cut is no line: 10.9.9.9/32 by the way of "eth".
-    cut = own_network.MOST_BYTES - 3
-    own = network(tmp_path, arp="x" * (cut - 1) + "\n" + ARP)
+    # A line that is cut is no line: on eth0.5 somebody has this address, not on eth0.
+    line = "192.168.1.10 0x1 0x2 02:00:00:00:be:ef * eth0"
+    padding = "x" * (own_network.MOST_BYTES - len(line)) + "\n"
+    own = network(tmp_path, arp=padding + line + ".5\n")
     assert own.neighbour(ip_address("192.168.1.10"), "eth0") is Neighbour.NOT_ASKED

@@ -19,9 +19,10 @@ _MAC = bytes.fromhex("02000000beef")
 
 @dataclass
 class Device:
-    """What a device answers. `ports`: True opens, False refuses; others are silent."""
+    """What a device answers. `ports`: True opens, False refuses; others are silent. `deaf`: to so many calls by ARP."""
 
     arp: bool = True
+    deaf: int = 0
     ping: bool = False
     ports: dict[int, bool] = field(default_factory=dict)
 
@@ -93,7 +94,11 @@ class Wire:
         request, (sender, target) = frame[14:42], (frame[22:32], frame[38:42])
         self.seen["arp"] += 1
         device = self.devices.get(IPv4Address(target))
-        if request[6:8] == b"\0\1" and device is not None and device.arp:
+        if device is None or not device.arp:
+            return
+        if device.deaf:
+            device.deaf -= 1
+        elif request[6:8] == b"\0\1":
             self._send(frame, 0x0806, request[:6] + b"\0\2" + _MAC + target + sender)
 
     def _ip4(self, frame: bytes) -> None:

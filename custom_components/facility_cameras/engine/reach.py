@@ -126,7 +126,7 @@ class Looks:
             if not router.alive and router.neighbour is Neighbour.SILENT:
                 return Reach.GATEWAY
         ports = tuple(dict.fromkeys((port, *KNOWN_PORTS)))
-        camera = await self._see(family, place, ports, None if router else route, address)
+        camera = await self._see(family, place, ports, route, address)
         return verdict(port, camera, route, router, away_s)
 
     async def _router(self, gateway: Address, link: str) -> Seen:
