@@ -141,6 +141,7 @@ def test_a_long_file_is_read_to_its_bound(tmp_path: Path) -> None:
     assert own.route(ip_address("192.0.2.17")) is None
     # A line that is cut is no line: on eth0.5 somebody has this address, not on eth0.
     line = "192.168.1.10 0x1 0x2 02:00:00:00:be:ef * eth0"
-    padding = "x" * (own_network.MOST_BYTES - len(line)) + "\n"
-    own = network(tmp_path, arp=padding + line + ".5\n")
-    assert own.neighbour(ip_address("192.168.1.10"), "eth0") is Neighbour.NOT_ASKED
+    for more in (0, 1):
+        padding = "x" * (own_network.MOST_BYTES - len(line) - more) + "\n"
+        own = network(tmp_path, arp=padding + line + ".5\n")
+        assert own.neighbour(ip_address("192.168.1.10"), "eth0") is Neighbour.NOT_ASKED
