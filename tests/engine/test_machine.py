@@ -118,6 +118,17 @@ async def test_a_short_stall_is_a_lag_for_a_minute(life: Life) -> None:
     assert life.told == []
 
 
+async def test_the_log_says_it_once_an_hour(life: Life, caplog: pytest.LogCaptureFixture) -> None:
+    def stall() -> None:
+        life.clock.now += 29
+
+    await life.live(121, dict.fromkeys(range(120), stall))
+    assert len(life.told) == 120
+    assert len([record for record in caplog.records if "stall" in record.message]) == 1
+    await life.live(3, {2: stall})
+    assert len([record for record in caplog.records if "stall" in record.message]) == 2
+
+
 async def test_suspended(life: Life) -> None:
     health = await life.live(4, {2: lambda: life.clock.suspend(10_800)})
     assert life.told == [{"fault": "suspended", "began": NOW_US + 2 * S, "ended": NOW_US + 10_802 * S}]

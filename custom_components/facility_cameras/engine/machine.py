@@ -24,6 +24,8 @@ TICK_S, LOOK_S = 1.0, 5.0
 STALL_S, SUSPENDED_S, STEP_S = 2.0, 1.0, 1.0
 #: The largest lag of so many ticks is told: of a minute.
 LAGS = 60
+#: The log says the same fault once in so many seconds; who listens is told of each.
+SAID_S = 3600.0
 #: The clocks are read again if reading them all took longer, so often at most.
 _APART_S, _TRIES = 0.05, 5
 
@@ -74,6 +76,8 @@ class Machine:
         self._cpu: tuple[float, float] | None = None
         self._cpu_percent: float | None = None
         self._seen = _Look(process_load.Load(None, None, None), clock_sync.Kept(None), None)
+        #: When the log said a fault last, monotonic seconds.
+        self._said: dict[HubFault, float] = {}
         #: UTC µs when a link was seen up last.
         self._up_at: int | None = None
 
@@ -114,7 +118,7 @@ class Machine:
         self._lags.append(max(lag, 0.0))
         if lag > STALL_S:
             ended = self._clock.utc()
-            self._tell(HubFault.STALL, ended - lag, ended)
+            self._tell(HubFault.STALL, microseconds(ended - lag), microseconds(ended))
 
     def _compare(self) -> None:
         """How the clocks stand to each other, against a second before."""
@@ -126,9 +130,9 @@ class Machine:
             self._first = now
             return
         if (slept := now.slept - before.slept) > SUSPENDED_S:
-            self._tell(HubFault.SUSPENDED, now.utc - slept, now.utc)
+            self._tell(HubFault.SUSPENDED, microseconds(now.utc - slept), microseconds(now.utc))
         if abs(step := now.offset - before.offset) > STEP_S:
-            self._tell(HubFault.CLOCK_STEP, now.utc - step, now.utc)
+            self._tell(HubFault.CLOCK_STEP, microseconds(now.utc - step), microseconds(now.utc))
 
     # Every few seconds -------------------------------------------------------------------------------------------
 
@@ -148,23 +152,25 @@ class Machine:
 
     def _take(self, seen: _Look) -> None:
         before, self._seen = self._seen, seen
-        now, utc = self._clock.monotonic(), self._clock.utc()
+        now, now_us = self._clock.monotonic(), microseconds(self._clock.utc())
         if seen.load.cpu_s is not None:
             if self._cpu is not None and now > self._cpu[0]:
                 self._cpu_percent = round(max(seen.load.cpu_s - self._cpu[1], 0.0) / (now - self._cpu[0]) * 100, 1)
             self._cpu = now, seen.load.cpu_s
-        up_at = self._up_at if self._up_at is not None else microseconds(utc)
+        up_at = now_us if self._up_at is None else self._up_at
         if seen.link is False and before.link is not False:
-            self._told({"fault": HubFault.NETWORK_DOWN.value, "began": up_at, "ended": microseconds(utc)})
+            self._tell(HubFault.NETWORK_DOWN, up_at, now_us)
         elif seen.link and before.link is False:
-            self._told({"fault": HubFault.NETWORK_UP.value, "began": up_at, "ended": microseconds(utc)})
+            self._tell(HubFault.NETWORK_UP, up_at, now_us)
         if seen.link or self._up_at is None:
-            self._up_at = microseconds(utc)
+            self._up_at = now_us
 
-    def _tell(self, fault: HubFault, began: float, ended: float) -> None:
-        """UTC seconds."""
-        _LOGGER.warning("this machine: %s of %.1f s", fault.value, ended - began)
-        self._told({"fault": fault.value, "began": microseconds(began), "ended": microseconds(ended)})
+    def _tell(self, fault: HubFault, began_us: int, ended_us: int) -> None:
+        now = self._clock.monotonic()
+        if now - self._said.get(fault, float("-inf")) >= SAID_S:
+            self._said[fault] = now
+            _LOGGER.warning("this machine: %s of %.1f s", fault.value, (ended_us - began_us) / 1e6)
+        self._told({"fault": fault.value, "began": began_us, "ended": ended_us})
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,9 +170,9 @@ def verdict(port: int, camera: Seen, route: Route | None, router: Seen | None, a
     if camera.pinged:
         return Reach.DEVICE_HUNG
     if router is not None:
-        if router.alive or (router.neighbour is Neighbour.KNOWN and known_long):
-            return Reach.BEYOND
-        return Reach.GATEWAY if router.neighbour is Neighbour.SILENT else Reach.UNCLEAR
+        # Of one that is away it was said before.
+        believed = router.neighbour is Neighbour.KNOWN and known_long
+        return Reach.BEYOND if router.alive or believed else Reach.UNCLEAR
     if route is None or camera.neighbour is Neighbour.NOT_ASKED:
         return Reach.UNCLEAR
     if camera.neighbour is Neighbour.SILENT:
