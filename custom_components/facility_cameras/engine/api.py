@@ -75,6 +75,18 @@ class Standing(StrEnum):
     RETIRED = "retired"
 
 
+class Reach(StrEnum):
+    """How far the way to a camera that does not answer is whole. Each has a sentence in both languages."""
+
+    OWN_NETWORK = "own_network"  # this machine has no link, or no way to that address
+    GATEWAY = "gateway"  # the router between us and the camera does not answer
+    DEVICE_GONE = "device_gone"  # in our own network, and nobody has this address
+    DEVICE_HUNG = "device_hung"  # somebody has this address, and no service answers
+    OTHER_PORT = "other_port"  # another known port answers or refuses
+    BEYOND = "beyond"  # in another network; the router answers, nothing else is known
+    UNCLEAR = "unclear"
+
+
 class Problem(TypedDict):
     """A cause with what its sentence needs (host, port, path, user, codec, status, count, minutes); never a secret.
     `reach` is a Reach where the watch looked further for a camera that does not answer.
