@@ -129,6 +129,16 @@ class Camera:
         self._failures = 0
         self._retry.set()
 
+    @property
+    def host(self) -> str:
+        """Where it is: the host of its address."""
+        return self._url.host
+
+    @property
+    def port(self) -> int:
+        """The port of its address."""
+        return self._url.port
+
     # Running ------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:

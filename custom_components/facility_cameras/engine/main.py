@@ -119,7 +119,10 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     supervisor.start()
     exports.start()
     _LOGGER.info("engine %s begins with %d cameras", build, len(supervisor.cameras()))
-    watching = [asyncio.create_task(one.watch()) for one in (supervisor, lane, exports, supervisor.pictures)]
+    watching = [
+        asyncio.create_task(one.watch())
+        for one in (supervisor, supervisor.causes.machine, lane, exports, supervisor.pictures)
+    ]
     telling: asyncio.Task[None] | None = None
     ours = True
     bound = 0

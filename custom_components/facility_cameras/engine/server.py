@@ -144,6 +144,7 @@ class Server:
         self._runner: web.AppRunner | None = None
         supervisor.on_changed = self._on_changed
         supervisor.protection.on_change = self.events.tell
+        supervisor.causes.on_change = lambda cause: self.events.tell({"event": "common_cause", "cause": cause})
         supervisor.on_removed = lambda camera: self.events.tell({"event": "removed", "id": camera})
 
     async def start(self, path: Path) -> None:
@@ -202,6 +203,7 @@ class Server:
                     "event": "figures",
                     "cameras": self._supervisor.cameras(),
                     "facilities": await self._supervisor.facilities(),
+                    "health": self._supervisor.causes.machine.health(),
                 }
             )
 
@@ -239,6 +241,8 @@ class Server:
                 "engine": self._info(),
                 "cameras": self._supervisor.cameras(),
                 "facilities": await self._supervisor.facilities(),
+                "health": self._supervisor.causes.machine.health(),
+                "common_causes": self._supervisor.causes.lasting,
             }
             while event is not None:
                 await response.write(orjson.dumps(event) + b"\n")

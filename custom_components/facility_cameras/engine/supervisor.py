@@ -9,12 +9,13 @@ import logging
 from pathlib import Path
 
 from . import saved
-from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, Standing, Status
+from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, Standing
 from .api_footage import CameraCompleteness
 from .archive.archive import Archive
 from .archive.backlog import Memory
 from .archive.retention import DAY_US, YOUNGEST_US, Rules
 from .camera import Camera
+from .causes import Causes
 from .clock import Clock, microseconds
 from .completeness import Completeness
 from .facility_state import facility_state
@@ -64,6 +65,7 @@ class Supervisor:
         self._ending: set[asyncio.Task[None]] = set()
         self.protection = Protection(clock)
         self.ledger = Ledger(folder, clock)
+        self.causes = Causes(self.ledger, clock)
         self.pictures = LastPictures(folder / "last_pictures", clock)
         #: Called with the state of a camera that changed, and with the id of one that is gone.
         self.on_changed: Callable[[CameraState], None] = lambda _state: None
@@ -100,6 +102,8 @@ class Supervisor:
             for camera in tuple(self._cameras.values()):
                 # Each as a call of its own: one that fails holds up none of the others, nor this.
                 loop.call_soon(camera.check)
+                loop.call_soon(self._tell_ledger, camera)
+            loop.call_soon(self.causes.tick)
             loop.call_soon(self.protection.check)
             loop.call_soon(self.ledger.beat)
             for archive in self._archives.values():
@@ -137,6 +141,7 @@ class Supervisor:
 
     async def close(self) -> None:
         """End every session, finish every segment. What is to be saved has been, or is with `save`."""
+        await self.causes.close()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), *self._ending, return_exceptions=True)
@@ -271,13 +276,26 @@ class Supervisor:
                 self._cameras[config["id"]].archive.duties.gone(config["id"])
             self._remove(config["id"], told=False)
         self._cameras[config["id"]] = camera
+        self.causes.add(camera)
         self._start(camera, before)
         self._tell(camera)
 
     def _tell(self, camera: Camera) -> None:
-        state = camera.state()
-        self.ledger.tell(state["id"], Status(state["status"]), state["problem"]["cause"])
-        self.on_changed(state)
+        self._tell_ledger(camera)
+        self.on_changed(camera.state())
+
+    def _tell_ledger(self, camera: Camera) -> None:
+        """What is known of a camera, for ever; and for what it has in common with others."""
+        identity, watch = camera.config["id"], camera.watch
+        if self._cameras.get(identity) is not camera:
+            return
+        status, problem, _ = watch.shown
+        seen = watch.picture
+        evidence = seen["evidence"] if seen is not None and seen["status"] == status else ""
+        self.ledger.tell(
+            identity, status, problem["cause"], problem.get("reach", ""), evidence, connected_us=watch.connected_us
+        )
+        self.causes.told(camera)
 
     def _start(self, camera: Camera, before: asyncio.Task[None] | None) -> None:
         async def run() -> None:
@@ -317,6 +335,7 @@ class Supervisor:
             self._end(task)
             if told:
                 self.ledger.gone(identity)
+                self.causes.remove(identity)
                 self.on_removed(identity)
 
     def _end(self, task: asyncio.Task[None]) -> None:
