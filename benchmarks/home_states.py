@@ -71,14 +71,30 @@ class HomeStates:
         raise RuntimeError("Home Assistant tells of its states no longer")
 
 
-def rows_a_day(database: Path, entities: set[str], since: float, until: float) -> dict[str, float]:
-    """How many states a day the recorder wrote of each of these entities, as between these two times (seconds since
-    1970). Raises sqlite3.Error.
+def rows_written(database: Path, since: float, until: float) -> dict[str, int]:
+    """How many states of each entity the recorder wrote between these two times (seconds since 1970). Raises
+    sqlite3.Error.
     """
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
-        found = connection.execute(
-            "SELECT states_meta.entity_id, count(*) FROM states JOIN states_meta USING (metadata_id)"
-            " WHERE last_updated_ts >= ? AND last_updated_ts < ? GROUP BY states_meta.entity_id",
-            (since, until),
-        ).fetchall()
-    return {str(name): count * DAY_S / (until - since) for name, count in found if name in entities}
+        return dict(
+            connection.execute(
+                "SELECT states_meta.entity_id, count(*) FROM states JOIN states_meta USING (metadata_id)"
+                " WHERE last_updated_ts >= ? AND last_updated_ts < ? GROUP BY states_meta.entity_id",
+                (since, until),
+            ).fetchall()
+        )
+
+
+def rows_a_day(rows: int, seconds: float, state: str, unit: str) -> float:
+    """How many states a day has of which these seconds had so many. In calm a share (unit %) only rises, in steps as
+    small as its last decimal: of a camera that was added just now it does so every minute, but not for a day.
+    """
+    if unit != "%":
+        return rows * DAY_S / seconds
+    try:
+        missing = 100.0 - float(state)
+    except ValueError:
+        # Not known: whatever it is when it is, it was not.
+        return rows * DAY_S / seconds
+    steps = missing * 10 ** len(state.partition(".")[2])
+    return min(rows * DAY_S / seconds, rows + steps)

@@ -85,7 +85,7 @@ def judge(happened: Iterable[Happened], shown: Iterable[Shown], until: float) ->
 
 def _judge_camera(judgement: Judgement, faults: list[Happened], states: list[Shown], until: float) -> None:
     explained: set[int] = set()
-    for fault, following in zip(faults, [*(fault.began for fault in faults[1:]), until], strict=True):
+    for fault, following in zip(faults, [*(fault.began for fault in faults), until][1:], strict=True):
         kind, wanted = fault.kind, fault.kind.shown
         mine = [number for number, state in enumerate(states) if fault.began <= state.at < following]
         explained |= _explained(fault, [(number, states[number]) for number in mine])
@@ -108,9 +108,11 @@ def _explained(fault: Happened, states: list[tuple[int, Shown]]) -> set[int]:
     """Which of the states after a fault's begin it explains: each status once while it lasts, and online once after."""
     allowed = Counter(fault.kind.on_the_way | ({fault.kind.shown} if fault.kind.shown is not None else set()))
     found: set[int] = set()
+    back = False
     for number, state in states:
         if state.status == ONLINE:
-            right = found and fault.ended <= state.at <= fault.ended + BACK_S
+            right = bool(found) and not back and fault.ended <= state.at <= fault.ended + BACK_S
+            back = True
             allowed.clear()
         else:
             right = allowed[state.status] > 0 and state.at <= fault.ended + LATE_S
