@@ -197,9 +197,11 @@ async def count_rows(client: Client, config: Path, seconds: float) -> tuple[Coun
     written = await asyncio.to_thread(rows_written, config / "home-assistant_v2.db", began, ended)
     rows: Counter[str] = Counter()
     for state in await client.get("/api/states"):
-        if (kind := ours.get(state["entity_id"])) is not None and state["entity_id"] in written:
+        if state["entity_id"] in ours and state["entity_id"] in written:
             unit = state["attributes"].get("unit_of_measurement", "")
-            rows[kind] += round(rows_a_day(written[state["entity_id"]], seconds, state["state"], unit))
+            rows[ours[state["entity_id"]]] += round(
+                rows_a_day(written[state["entity_id"]], seconds, state["state"], unit)
+            )
     return rows, statistics
 
 

@@ -96,5 +96,5 @@ def rows_a_day(rows: int, seconds: float, state: str, unit: str) -> float:
     except ValueError:
         # Not known: whatever it is when it is, it was not.
         return rows * DAY_S / seconds
-    steps = missing * 10 ** len(state.partition(".")[2])
+    steps = missing * 10.0 ** len(state.partition(".")[2])
     return min(rows * DAY_S / seconds, rows + steps)
