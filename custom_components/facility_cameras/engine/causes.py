@@ -8,6 +8,7 @@ address is looked at again less and less often while its camera is away.
 import asyncio
 from collections.abc import Callable
 import itertools
+import logging
 
 from .api import Reach, Status
 from .api_health import CommonCause, CommonKind, HubEvent, HubFault, LikelyCause
@@ -19,8 +20,10 @@ from .machine import Machine
 from .reach import LOOK_AGAIN_S, Looks
 from .watch import AWAY
 
-#: Of these the address is looked at: the camera does not answer, or refuses.
-_LOOKED_AT = frozenset({Status.UNREACHABLE, Status.REFUSED, Status.STALLED})
+_LOGGER = logging.getLogger(__name__)
+
+#: Of these the address is looked at: nothing comes from it. One that refuses says enough by that.
+_LOOKED_AT = frozenset({Status.UNREACHABLE, Status.STALLED})
 #: Neither here nor away: nothing is known, or it is not to be connected.
 _NEITHER = frozenset({Status.UNKNOWN, Status.DISCONNECTED})
 
@@ -37,7 +40,7 @@ class Causes:
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._lasting: dict[str, CommonCause] = {}
         self._common = CommonCauses(clock, self._changed)
-        self.machine = Machine(self._happened)
+        self.machine = Machine(self.happened)
         #: Called with each event that begins, changes or ends.
         self.on_change: Callable[[CommonCause], None] = lambda _cause: None
 
@@ -68,7 +71,9 @@ class Causes:
         if status not in _LOOKED_AT:
             self._end_look(identity)
         elif identity not in self._looking:
-            self._looking[identity] = asyncio.get_running_loop().create_task(self._look(camera))
+            task = asyncio.get_running_loop().create_task(self._look(camera), name=f"look {identity}")
+            task.add_done_callback(_log_fault)
+            self._looking[identity] = task
 
     def tick(self) -> None:
         """Called once a second."""
@@ -99,7 +104,7 @@ class Causes:
             camera.tell_status()
             await asyncio.sleep(wait_s)
 
-    def _happened(self, event: HubEvent) -> None:
+    def happened(self, event: HubEvent) -> None:
         """Something happened to this machine."""
         self._ledger.note("hub", "", "", event)
         if event["fault"] in (HubFault.STALL, HubFault.SUSPENDED) and event["began"] < event["ended"]:
@@ -121,3 +126,9 @@ class Causes:
                     camera.watch.blind(blind=cause["ended"] is None)
                     camera.tell_status()
         self.on_change(cause)
+
+
+def _log_fault(task: asyncio.Task[None]) -> None:
+    """A look ends by being cancelled; anything else is a fault of ours, and the camera is looked at no more."""
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        _LOGGER.error("looking at an address failed", exc_info=fault)
