@@ -26,6 +26,8 @@ _LOGGER = logging.getLogger(__name__)
 _LOOKED_AT = frozenset({Status.UNREACHABLE, Status.STALLED})
 #: Neither here nor away: nothing is known, or it is not to be connected.
 _NEITHER = frozenset({Status.UNKNOWN, Status.DISCONNECTED})
+#: So many cameras of an event are named in the ledger's note of it, which is bounded; `total` counts all.
+NOTED = 100
 
 
 class Causes:
@@ -117,7 +119,7 @@ class Causes:
             self._lasting[cause["id"]] = cause
         else:
             self._lasting.pop(cause["id"], None)
-            self._ledger.note("common_cause", cause["facility"], "", cause)
+            self._ledger.note("common_cause", cause["facility"], "", {**cause, "cameras": cause["cameras"][:NOTED]})
             if cause["kind"] == CommonKind.HUB and cause["began"] < cause["ended"]:
                 self._ledger.hub_away(cause["began"], cause["ended"], cause["likely"])
         if cause["likely"] == LikelyCause.HUB_NETWORK:

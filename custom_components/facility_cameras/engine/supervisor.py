@@ -289,11 +289,17 @@ class Supervisor:
         identity, watch = camera.config["id"], camera.watch
         if self._cameras.get(identity) is not camera:
             return
-        status, problem, _ = watch.shown
+        status, problem, since_us = watch.shown
         seen = watch.picture
         evidence = seen["evidence"] if seen is not None and seen["status"] == status else ""
         self.ledger.tell(
-            identity, status, problem["cause"], problem.get("reach", ""), evidence, connected_us=watch.connected_us
+            identity,
+            status,
+            problem["cause"],
+            problem.get("reach", ""),
+            evidence,
+            since_us=since_us,
+            connected_us=watch.connected_us,
         )
         self.causes.told(camera)
 
