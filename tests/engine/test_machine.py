@@ -246,15 +246,15 @@ def test_odd_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kept", "hours", "doubtful"), [(False, 1, True), (False, 25, False), (True, 1, False), (None, 1, False)]
+    ("kept", "hours", "unkept"), [(False, 1, True), (False, 25, False), (True, 1, False), (None, 1, False)]
 )
-async def test_a_clock_that_nobody_keeps_is_doubtful_for_a_day(
-    life: Life, monkeypatch: pytest.MonkeyPatch, kept: bool | None, hours: int, doubtful: bool
+async def test_a_clock_that_nobody_keeps_is_told_for_a_day(
+    life: Life, monkeypatch: pytest.MonkeyPatch, kept: bool | None, hours: int, unkept: bool
 ) -> None:
     monkeypatch.setattr(clock_sync, "kept", lambda: clock_sync.Kept(kept))
     life.clock.now = hours * 3600.0
     await life.live(int(LOOK_S) + 2)
-    assert life.machine.clock_doubtful is doubtful
+    assert life.machine.clock_unkept is unkept
 
 
 def test_clock_keeper(tmp_path: Path) -> None:

@@ -106,9 +106,9 @@ class Machine:
         }
 
     @property
-    def clock_doubtful(self) -> bool:
-        """Whether our clock may be wrong without anybody having noticed: no time service keeps it, and this machine began
-        not long ago (many have no clock of their own that runs on while they are off).
+    def clock_unkept(self) -> bool:
+        """Whether no time service keeps our clock, and this machine began not long ago: many have no clock of their own
+        that runs on while they are off.
         """
         return self._seen.kept.synchronised is False and self._clock.boottime() < NOTICED_S
 

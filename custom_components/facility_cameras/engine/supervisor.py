@@ -108,7 +108,7 @@ class Supervisor:
             loop.call_soon(self.ledger.beat)
             for archive in self._archives.values():
                 loop.call_soon(archive.duties.beat)
-                archive.cleaner.clock_doubtful = self.causes.machine.clock_doubtful
+                archive.cleaner.clock_doubtful = self.causes.clock_doubtful
             if self._save_wanted.is_set():
                 await self._save_later()
             await asyncio.sleep(1.0)

@@ -276,6 +276,11 @@ class Ledger:
         """Under which name a file that is damaged, or of a newer engine, was set aside; empty if none was."""
         return self._writer.set_aside
 
+    @property
+    def away_us(self) -> int:
+        """How long nobody had watched when this engine began, as our clock says; 0 if nobody ever had. Any thread."""
+        return self._writer.away_us
+
     def snapshot(self, path: Path) -> None:
         """Put a copy of what is written there, whole and in one file. Blocks. Raises OSError and sqlite3.Error."""
         snapshot(self.path, path)
