@@ -41,6 +41,8 @@ type FacilityConfigEntry = ConfigEntry[FacilityCoordinator]
 
 #: The camera sends and we receive; something may be wrong with its picture.
 CONNECTED = frozenset({Status.ONLINE, Status.FROZEN, Status.BLACK, Status.COVERED, Status.MOVED, Status.UNSTABLE})
+#: Neither online nor offline.
+UNOBSERVED = frozenset({Status.UNKNOWN, Status.DISCONNECTED})
 
 
 def cameras_of(entry: ConfigEntry) -> dict[str, ConfigSubentry]:
@@ -137,8 +139,8 @@ class FacilityCoordinator:
         return self.status(camera_id) in CONNECTED
 
     def online_or_unknown(self, camera_id: str) -> bool | None:
-        """The same; None while nothing observes the camera."""
-        return None if self.status(camera_id) is Status.UNKNOWN else self.online(camera_id)
+        """The same; None while nothing observes the camera, or it is not to be connected."""
+        return None if self.status(camera_id) in UNOBSERVED else self.online(camera_id)
 
     def cameras(self) -> dict[str, ConfigSubentry]:
         """The cameras of this facility, by id."""

@@ -15,7 +15,7 @@ from .engine.api import Cause, Problem, Status
 _CATEGORIES = ("common", "entity", "exceptions", "selector")
 _SIGN = re.compile(r"[!-/:-@\[-`{-~]")
 #: What sentences about causes may name. Missing ones are left out of the sentence.
-PROBLEM_PLACEHOLDERS = ("host", "port", "path", "user", "codec", "status")
+PROBLEM_PLACEHOLDERS = ("host", "port", "path", "user", "codec", "status", "count", "minutes")
 
 
 async def async_load(hass: HomeAssistant) -> None:
@@ -45,7 +45,12 @@ def problem_sentence(hass: HomeAssistant, problem: Problem) -> str:
         cause = Cause(problem["cause"])
     except ValueError:
         cause = Cause.CAMERA_ERROR
-    return words(hass, f"cause_{cause}.message", "exceptions", **problem_placeholders(problem))
+    placeholders = problem_placeholders(problem)
+    sentence = words(hass, f"cause_{cause}.message", "exceptions", **placeholders)
+    if reach := problem.get("reach"):
+        # What was found when the watch looked further says more than the cause alone.
+        sentence = f"{sentence} {words(hass, f'reach_{reach}.message', 'exceptions', **placeholders)}"
+    return sentence
 
 
 def problem_placeholders(problem: Problem | None) -> dict[str, str]:

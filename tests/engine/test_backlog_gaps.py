@@ -18,6 +18,7 @@ from custom_components.facility_cameras.engine.gate import BeforeMemory
 from custom_components.facility_cameras.engine.logins import Logins
 from custom_components.facility_cameras.engine.recorder import Recorder
 from custom_components.facility_cameras.engine.ticker import Ticker
+from custom_components.facility_cameras.engine.watch import NO_PROBLEM
 from tests.engine.archives import HandClock
 from tests.engine.clip_samples import Clip, make_clip
 from tests.engine.duties import hand_run, settle
@@ -42,7 +43,7 @@ class Watched(Stage):
             dialogues=asyncio.Semaphore(), changed=lambda _: None,
         )  # fmt: skip
         self.camera.config["id"] = "c1"
-        self.camera._status = Status.ONLINE
+        self.camera.watch.connect(Status.ONLINE, NO_PROBLEM)
         self.feed, self.gate = self.camera.feed, self.camera.gate
         self.begin(clip)
 

@@ -10,7 +10,7 @@ import pytest
 
 from custom_components.facility_cameras.engine.api import Duty, Problem, Status
 from custom_components.facility_cameras.engine.archive.backlog import Memory
-from custom_components.facility_cameras.engine.camera import NO_PROBLEM
+from custom_components.facility_cameras.engine.watch import NO_PROBLEM
 from tests.engine.archives import HandClock
 from tests.engine.clip_samples import make_clip
 from tests.engine.duties import hand_run

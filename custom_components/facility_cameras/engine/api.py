@@ -29,6 +29,7 @@ class Status(StrEnum):
     COVERED = "covered"
     MOVED = "moved"
     UNSTABLE = "unstable"
+    DISCONNECTED = "disconnected"  # by its connect switch, or retired: neither fault nor gap
     UNKNOWN = "unknown"
 
 
@@ -53,13 +54,66 @@ class Cause(StrEnum):
     NO_PACKETS = "no_packets"  # session open, nothing arrives
     NO_KEYFRAME = "no_keyframe"  # packets arrive, no picture to begin with
     CAMERA_ERROR = "camera_error"  # any other RTSP error status
+    UNSTABLE = "unstable"  # lost and found again and again
+    SWITCHED_OFF = "switched_off"  # its connect switch is off
+    RETIRED = "retired"
+    HUB_NETWORK = "hub_network"  # this machine has no network: nothing is known of the camera
+    PICTURE_FROZEN = "picture_frozen"
+    PICTURE_BLACK = "picture_black"
+    PICTURE_COVERED = "picture_covered"
+    PICTURE_MOVED = "picture_moved"
+    PICTURE_PLATE = "picture_plate"  # a recorder shows its "no video" plate in the place of the camera
+
+
+class Standing(StrEnum):
+    """What is asked of a camera. Time in which it is not required counts apart, never as a fault."""
+
+    REQUIRED = "required"
+    NOT_REQUIRED = "not_required"  # outside its required hours
+    MAINTENANCE = "maintenance"
+    DISCONNECTED = "disconnected"
+    RETIRED = "retired"
+
+
+class Standing(StrEnum):
+    """What is asked of a camera, from some time to some time (ledger/)."""
+
+    REQUIRED = "required"
+    NOT_REQUIRED = "not_required"  # outside its required hours
+    MAINTENANCE = "maintenance"  # planned, counted apart
+    DISCONNECTED = "disconnected"  # its connect switch is off
+    RETIRED = "retired"
 
 
 class Problem(TypedDict):
-    """A cause with what its sentence needs (host, port, path, user, codec, status); never a secret."""
+    """A cause with what its sentence needs (host, port, path, user, codec, status, count, minutes); never a secret.
+    `reach` is a Reach where the watch looked further for a camera that does not answer.
+    """
 
     cause: str
     placeholders: dict[str, str]
+    reach: NotRequired[str]
+
+
+class PictureState(TypedDict):
+    """What is wrong with a camera's picture. `confidence` is from 0 to 1; `evidence` is the id under which the pictures
+    before and after are kept, "" where there are none.
+    """
+
+    status: str
+    cause: str
+    confidence: float
+    since: int
+    evidence: str
+
+
+class Maintenance(TypedDict):
+    """Planned maintenance of a camera: counted apart, no alerts. It ends by itself."""
+
+    since: int
+    until: int
+    reason: str
+    who: str
 
 
 class Duty(StrEnum):
@@ -141,7 +195,10 @@ class Format(TypedDict):
 
 
 class CameraState(TypedDict):
-    """What is known of one camera. `since` is when `status` began; `recording` is true while fragments land on disk;
+    """What is known of one camera. `since` is when `status` began: of one that was lost, when its last picture came.
+    `standing` is a Standing; `picture` what is wrong with what it shows, also while it is away; `evidence` the id of the
+    pictures kept with its present trouble, "" if none; `clock_offset_s` its own clock minus ours, None if it never told;
+    `keyframe_s` the time from key picture to key picture. `recording` is true while fragments land on disk;
     `recording_wanted` is what the switch and, where there is one, the schedule or entity say, `duty` a `Duty`: what its
     recording is about now; `recorded_s` counts seconds of footage since the engine started; `first_picture_s` is the time from the newest
     connection attempt to its first keyframe; `reconnects` counts sessions after the first.
@@ -155,6 +212,12 @@ class CameraState(TypedDict):
     recording: bool
     recording_wanted: bool
     duty: str
+    standing: str
+    maintenance: Maintenance | None
+    picture: PictureState | None
+    evidence: str
+    clock_offset_s: float | None
+    keyframe_s: float | None
     format: Format | None
     recorded_s: float
     first_picture_s: float | None

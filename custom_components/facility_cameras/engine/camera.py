@@ -11,7 +11,7 @@ import contextlib
 import logging
 import random
 
-from .api import CameraConfig, CameraState, Cause, Duty, Problem, Status
+from .api import CameraConfig, CameraState, Cause, Duty, Problem, Standing, Status
 from .archive.archive import Archive
 from .camera_log import CameraLog
 from .clock import Clock, microseconds
@@ -24,6 +24,7 @@ from .rtsp.client import Manners, Session
 from .rtsp.url import RtspUrl, parse_url
 from .run import Run
 from .ticker import Ticker
+from .watch import AWAY, NO_PROBLEM, Watch
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -43,11 +44,6 @@ HEALTHY_S = 10.0
 GRACE_S = 4.0
 #: The disk was found too slow within this time.
 OVERLOADED_S = 10.0
-#: Nothing comes from a camera of which this is known.
-AWAY = frozenset(
-    {Status.UNKNOWN, Status.UNREACHABLE, Status.REFUSED, Status.UNAUTHORISED, Status.NO_STREAM, Status.STALLED}
-)
-NO_PROBLEM: Problem = {"cause": Cause.NONE.value, "placeholders": {}}
 
 
 class Camera:
@@ -82,9 +78,8 @@ class Camera:
         self._changed = changed
         self._manners = Manners()
         self._log = CameraLog(config["id"])
-        self._status = Status.UNKNOWN
-        self._since = microseconds(clock.utc())
-        self._problem: Problem = {"cause": Cause.STARTING.value, "placeholders": {}}
+        self.watch = Watch(clock)
+        self._told_status = self.watch.shown
         self._session: Session | None = None
         self._run: Run | None = None
         self._over: asyncio.Future[None] | None = None
@@ -94,6 +89,8 @@ class Camera:
         self._grace: asyncio.TimerHandle | None = None
         self._connecting_since = 0.0
         self._first_picture_s: float | None = None
+        #: Monotonic seconds at which the newest picture of any session came; 0: none yet.
+        self._newest = 0.0
         self._reconnects = -1
         self._lost_packets = 0
         self._clock_offset_s: float | None = None
@@ -163,6 +160,9 @@ class Camera:
         except CameraError as error:
             return error
         finally:
+            if run.pictures:
+                self._newest = run.newest
+                self.watch.lost()
             self._lost_packets += session.lost_packets
             self._clock_offset_s = self.clock_offset_s
             self._session = self._run = None
@@ -198,7 +198,7 @@ class Camera:
         finally:
             if not whole:
                 over.set_exception(CameraError(Cause.BAD_ANSWER, host=self._url.host, port=self._url.port))
-        if self._status is not Status.ONLINE or self._grace is not None:
+        if self.watch.connection is not Status.ONLINE or self._grace is not None:
             self._check_online()
 
     def _check_online(self) -> None:
@@ -214,7 +214,8 @@ class Camera:
     def _failed(self, error: CameraError) -> float:
         """Tell what happened; returns how long to wait, in seconds."""
         self._log.tell(str(error), self._clock.monotonic())
-        healthy = self._status is Status.ONLINE and self._clock.monotonic() - self._connecting_since >= HEALTHY_S
+        lasted = self._clock.monotonic() - self._connecting_since
+        healthy = self.watch.connection is Status.ONLINE and lasted >= HEALTHY_S
         if healthy:
             # Not at every picture: who is lost again and again is asked less often (B12).
             self._failures = 0
@@ -261,14 +262,21 @@ class Camera:
     # What is known ------------------------------------------------------------------------------------------------
 
     def _set(self, status: Status, problem: Problem) -> None:
-        if (status, problem) == (self._status, self._problem):
-            return
-        if status is not self._status:
-            self._since = microseconds(self._clock.utc())
-        self._status, self._problem = status, problem
+        self.watch.connect(status, problem, self._last_picture_us)
         if status in AWAY:
             self._was_away = problem["cause"]
-        self._changed(self)
+        self.tell_status()
+
+    def tell_status(self) -> None:
+        """Tell people if what is shown of this camera is another status or cause than before."""
+        if self.watch.shown != self._told_status:
+            self._told_status = self.watch.shown
+            self._changed(self)
+
+    @property
+    def _last_picture_us(self) -> int:
+        newest = self._run.newest if self._run is not None and self._run.pictures else self._newest
+        return microseconds(newest + self._clock.utc() - self._clock.monotonic()) if newest else 0
 
     @property
     def recording(self) -> bool:
@@ -294,6 +302,8 @@ class Camera:
         if self._run is not None and self._run.check_clock():
             _LOGGER.warning("camera %s: the clock stepped, a new run begins", self.config["id"])
         self.gate.check()
+        self.watch.check()
+        self.tell_status()
         told = self._told_duty
         self._tell_duty()
         if self.recording != self._told_recording or told != self._told_duty:
@@ -317,8 +327,8 @@ class Camera:
         volume = self.archive.volume
         if not volume.writable and self.archive.looked:
             return Duty.VOLUME, volume.state.value
-        if self._status in AWAY:
-            return Duty.OFFLINE, self._problem["cause"]
+        if self.watch.connection in AWAY:
+            return Duty.OFFLINE, self.watch.cause
         overloaded = self.recorder.overloaded
         if overloaded and self._clock.monotonic() - overloaded < OVERLOADED_S:
             return Duty.OVERLOAD, ""
@@ -339,23 +349,29 @@ class Camera:
     def state(self) -> CameraState:
         """Everything that is known, for the API."""
         stream = self.feed.format
-        newest = self._run.newest if self._run is not None else 0.0
-        offset = self._clock.utc() - self._clock.monotonic()
+        status, problem, since = self.watch.shown
+        clock_offset = self.clock_offset_s
         return {
             "id": self.config["id"],
             "facility": self.facility,
-            "status": self._status.value,
-            "since": self._since,
-            "problem": self._problem,
+            "status": status.value,
+            "since": since,
+            "problem": problem,
             "recording": self.recording,
             "recording_wanted": self.gate.wanted,
             "duty": self._duty()[0].value,
+            "standing": Standing.REQUIRED.value,
+            "maintenance": None,
+            "picture": self.watch.picture,
+            "evidence": "",
+            "clock_offset_s": None if clock_offset is None else round(clock_offset, 1),
+            "keyframe_s": self.feed.key_distance_s,
             "format": None if stream is None else stream.describe(),
             "recorded_s": round(self.recorder.recorded_s, 1),
             "first_picture_s": None if self._first_picture_s is None else round(self._first_picture_s, 3),
             "bitrate_kbps": round(self._bitrate, 1),
             "fps": round(self._fps, 2),
-            "last_frame": microseconds(newest + offset) if newest else None,
+            "last_frame": self._last_picture_us or None,
             "reconnects": max(self._reconnects, 0),
             "lost_packets": self._lost_packets + (self._session.lost_packets if self._session else 0),
             "viewers": self.feed.viewers,

@@ -1,6 +1,8 @@
-"""The archive for the person with a shell: check, rebuild, list, du, export. Works without Home Assistant and without an engine.
+"""The archive for the person with a shell: check, rebuild, list, du, export; and what was observed of the cameras: ledger.
+Works without Home Assistant and without an engine.
 
     python -P custom_components/facility_cameras/engine check ARCHIVE
+    python -P custom_components/facility_cameras/engine ledger verify FOLDER
 
 check, list, du and export may run beside an engine that records; rebuild refuses then. Exit codes: 0 nothing was found, 1
 something was, 2 wrong use or a disk that fails, 3 an engine holds the archive, 130 interrupted.
@@ -23,6 +25,7 @@ from .archive.copied_index import copied_index
 from .archive.rebuild import HeldError, is_held, rebuild
 from .export.plan import ExportError
 from .export.shell import export
+from .ledger import shell as ledger
 
 FOUND, WRONG, HELD, INTERRUPTED = 1, 2, 3, 130
 #: The integration's own words lie beside the engine.
@@ -73,6 +76,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
             _export_options(command)
         if name == "list":
             command.add_argument("--camera", metavar="ID", help="the footage of this camera")
+    told = "what was observed of the cameras: show it, or verify that what was shown can be computed from it"
+    command = commands.add_parser("ledger", help=told, description=told)
+    command.set_defaults(do=_ledger)
+    ledger.options(command)
     return parser.parse_args(arguments)
 
 
@@ -87,6 +94,10 @@ def _export_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--tar", action="store_true", help="one file instead of a folder")
     command.add_argument("--who", default=getpass.getuser(), help="who exports, for the manifest")
     command.add_argument("--reason", default="", help="why, for the manifest")
+
+
+def _ledger(folder: Path, options: argparse.Namespace) -> int:
+    return ledger.run(folder, options, lambda told, line: _tell(options, told, line))
 
 
 def _export(root: Path, options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import logging
 from typing import Protocol
 
-from .media import Sample, StreamFormat
+from .media import VIDEO_CLOCK, Sample, StreamFormat
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ class Feed:
         self.before: list[list[Sample]] = []
         #: The newest key picture with the format it belongs to: for stills. Kept while the camera is away.
         self.newest_key: tuple[StreamFormat, Sample] | None = None
+        #: Seconds from the last key picture but one to the last, None before the second of a run.
+        self.key_distance_s: float | None = None
         #: Called when the first listener of `watchers` comes or the last one goes.
         self.on_watched: Callable[[bool], None] | None = None
         self._group_bytes = 0
@@ -96,6 +98,8 @@ class Feed:
                 self.before.append(self.group)
                 self._before_bytes += self._group_bytes
                 self._before_pictures.append(self._group_pictures)
+                first = self.group[0]
+                self.key_distance_s = round((sample.time - first.time) / VIDEO_CLOCK, 3)
             self.group = []
             self._group_bytes = self._group_pictures = 0
             self.newest_key = (self.format, sample)

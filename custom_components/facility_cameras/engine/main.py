@@ -26,10 +26,12 @@ from .build import build_id
 from .clock import SystemClock
 from .export.exports import Exports
 from .lane import Lane
+from .ledger.ledger import THREAD as LEDGER_THREAD
 from .picture.stills import Stills
 from .restream import Restream
 from .server import Server
 from .server_exports import routes as export_routes
+from .server_ledger import routes as ledger_routes
 from .supervisor import Supervisor
 from .thumbnails import Thumbnails
 
@@ -106,7 +108,7 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
         build=build,
         leash_s=launch["leash_s"],
         leave=leaving.set,
-        routes=export_routes(supervisor, exports),
+        routes=[*export_routes(supervisor, exports), *ledger_routes(supervisor.ledger, supervisor.facility)],
     )
     exports.on_change = server.events.tell
     supervisor.start()
@@ -149,7 +151,7 @@ async def _until_ended() -> None:
     THREADS_S it is left behind, and with it this function does not return.
     """
     until = time.monotonic() + THREADS_S
-    while any(thread.name.startswith((_READERS, ARCHIVE_THREAD)) for thread in threading.enumerate()):
+    while any(thread.name.startswith((_READERS, ARCHIVE_THREAD, LEDGER_THREAD)) for thread in threading.enumerate()):
         if time.monotonic() > until:
             _LOGGER.warning("a disk does not answer: its threads are left behind")
             logging.shutdown()

@@ -9,14 +9,7 @@ import logging
 from pathlib import Path
 
 from . import footage, saved
-from .api import (
-    CameraConfig,
-    CameraState,
-    FacilityConfig,
-    FacilityState,
-    VolumeCause,
-    VolumeState,
-)
+from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, Standing, Status, VolumeCause, VolumeState
 from .api_footage import CameraCompleteness
 from .archive.archive import Archive
 from .archive.backlog import Memory
@@ -28,6 +21,7 @@ from .completeness import Completeness
 from .feed import Feed
 from .folder_name import folder_name
 from .gate import BeforeMemory
+from .ledger.ledger import Ledger
 from .logins import Logins
 from .protection import Protection
 from .recorder import Recorder
@@ -68,6 +62,7 @@ class Supervisor:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self.protection = Protection(clock)
+        self.ledger = Ledger(folder, clock)
         #: Called with the state of a camera that changed, and with the id of one that is gone.
         self.on_changed: Callable[[CameraState], None] = lambda _state: None
         self.on_removed: Callable[[str], None] = lambda _camera: None
@@ -87,11 +82,14 @@ class Supervisor:
 
     def start(self) -> None:
         """Begin with the cameras that were saved."""
+        self.ledger.start()
         for facility in self._saved["facilities"]:
             try:
                 self._apply(facility)
             except KeyError, TypeError, ValueError, AttributeError:
                 _LOGGER.warning("a saved facility cannot be read and is left out")
+        if self._cameras:
+            self.ledger.only()
 
     async def watch(self) -> None:
         """Once a second: look after every camera, and save what is to be saved. Ends only by being cancelled."""
@@ -101,6 +99,7 @@ class Supervisor:
                 # Each as a call of its own: one that fails holds up none of the others, nor this.
                 loop.call_soon(camera.check)
             loop.call_soon(self.protection.check)
+            loop.call_soon(self.ledger.beat)
             for archive in self._archives.values():
                 loop.call_soon(archive.duties.beat)
             if self._save_wanted.is_set():
@@ -142,7 +141,9 @@ class Supervisor:
         self._ticker.close()
         # Archives first: a second folder that does not answer is left behind.
         await asyncio.gather(
-            *(asyncio.to_thread(archive.close) for archive in self._archives.values()), self.protection.close()
+            *(asyncio.to_thread(archive.close) for archive in self._archives.values()),
+            self.protection.close(),
+            asyncio.to_thread(self.ledger.close),
         )
 
     async def flush(self) -> None:
@@ -211,6 +212,8 @@ class Supervisor:
                 known.take(config)
             else:
                 self._add(config, facility, archive)
+            self.ledger.describe(config["id"], config["name"], facility["id"], "")
+            self.ledger.stand(config["id"], Standing.REQUIRED)
         self._renew_archives()
 
     def _archive(self, facility: FacilityConfig) -> Archive:
@@ -257,7 +260,7 @@ class Supervisor:
             ticker=self._ticker,
             logins=self._logins,
             dialogues=self._dialogues,
-            changed=lambda camera: self.on_changed(camera.state()),
+            changed=self._tell,
         )
         if before is not None:
             if self._cameras[config["id"]].archive is not archive:
@@ -265,7 +268,12 @@ class Supervisor:
             self._remove(config["id"], told=False)
         self._cameras[config["id"]] = camera
         self._start(camera, before)
-        self.on_changed(camera.state())
+        self._tell(camera)
+
+    def _tell(self, camera: Camera) -> None:
+        state = camera.state()
+        self.ledger.tell(state["id"], Status(state["status"]), state["problem"]["cause"])
+        self.on_changed(state)
 
     def _start(self, camera: Camera, before: asyncio.Task[None] | None) -> None:
         async def run() -> None:
@@ -302,6 +310,7 @@ class Supervisor:
             task.cancel()
             self._end(task)
             if told:
+                self.ledger.gone(identity)
                 self.on_removed(identity)
 
     def _end(self, task: asyncio.Task[None]) -> None:
@@ -318,6 +327,10 @@ class Supervisor:
         """A camera's feed by its id."""
         camera = self._cameras.get(identity)
         return camera.feed if camera is not None else None
+
+    def facility(self, identity: str) -> FacilityConfig | None:
+        """A facility by its id, as the hub wants it."""
+        return self._facilities.get(identity)
 
     def archive_of(self, camera: Camera) -> Archive | None:
         """The archive of a camera's facility."""
