@@ -18,7 +18,7 @@ from homeassistant.helpers.target import TargetSelection, async_extract_referenc
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from . import clips
+from . import clips, wording
 from .const import CONF_RECORD, DOMAIN
 from .coordinator import FacilityConfigEntry, cameras_of
 from .engine_client import EngineError
@@ -89,26 +89,30 @@ async def _async_set_recording(call: ServiceCall) -> None:
 
 
 async def _async_snapshot(call: ServiceCall) -> ServiceResponse:
-    """Write the newest picture of a camera, also of one that is offline, where notifiers may take it from."""
+    """Write the newest picture of a camera where notifiers may take it from.
+
+    Of one that is away it is its last, which says so itself.
+    """
     hass = call.hass
     _, camera_id = await _readable_camera(call)
     try:
-        found = await hass.data[HUB].client.still(camera_id, call.data.get(ATTR_WIDTH), None)
+        width, words = call.data.get(ATTR_WIDTH), wording.words(hass, "not_live")
+        found = await hass.data[HUB].client.still(camera_id, width, None, words)
     except EngineError as error:
         raise HomeAssistantError(translation_domain=DOMAIN, translation_key="engine_away") from error
     if found is None:
-        return {"path": None, "taken": None}
-    jpeg, taken = found
+        return {"path": None, "taken": None, "live": False}
     folder = _snapshot_folder(hass)
     try:
-        path = await hass.async_add_executor_job(_write, folder, f"{camera_id}_{taken}.jpg", jpeg)
+        path = await hass.async_add_executor_job(_write, folder, f"{camera_id}_{found.taken}.jpg", found.jpeg)
     except OSError as error:
         raise HomeAssistantError(
             translation_domain=DOMAIN,
             translation_key="snapshot_not_written",
             translation_placeholders={"folder": str(folder), "reason": error.strerror or str(error)},
         ) from error
-    return {"path": str(path), "taken": dt_util.utc_from_timestamp(taken / 1_000_000).isoformat()}
+    taken = dt_util.utc_from_timestamp(found.taken / 1_000_000).isoformat()
+    return {"path": str(path), "taken": taken, "live": found.live}
 
 
 async def _async_clip(call: ServiceCall) -> ServiceResponse:

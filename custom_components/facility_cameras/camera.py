@@ -8,6 +8,7 @@ from homeassistant.components.camera.const import CameraEntityFeature
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from . import wording
 from .camera_device import CameraDevice
 from .coordinator import FacilityConfigEntry, FacilityCoordinator
 from .engine_client import EngineError
@@ -66,7 +67,7 @@ class FacilityCamera(CameraOwnedEntity, Camera):
         return self.coordinator.hub.restream_url(self.camera_id)
 
     async def async_camera_image(self, width: int | None = None, height: int | None = None) -> bytes | None:
-        """The newest key picture. Those who ask together for one size get one answer."""
+        """The newest key picture, stamped if it is old. Those who ask together for one size get one answer."""
         size = (width, height)
         task = self._stills.get(size)
         if task is None:
@@ -76,8 +77,9 @@ class FacilityCamera(CameraOwnedEntity, Camera):
         return await asyncio.shield(task)
 
     async def _async_still(self, width: int | None, height: int | None) -> bytes | None:
+        client, words = self.coordinator.hub.client, wording.words(self.hass, "not_live")
         try:
-            found = await self.coordinator.hub.client.still(self.camera_id, width, height)
+            found = await client.still(self.camera_id, width, height, words)
         except EngineError:
             return None
-        return found[0] if found else None
+        return found.jpeg if found else None

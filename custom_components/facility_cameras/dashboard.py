@@ -9,6 +9,7 @@ from typing import Any, override
 from homeassistant.components import frontend
 from homeassistant.components.binary_sensor.const import DOMAIN as BINARY_SENSOR
 from homeassistant.components.camera.const import DOMAIN as CAMERA
+from homeassistant.components.image.const import DOMAIN as IMAGE
 from homeassistant.components.lovelace.const import LOVELACE_DATA, MODE_YAML
 from homeassistant.components.lovelace.dashboard import LovelaceConfig
 from homeassistant.components.sensor import DOMAIN as SENSOR
@@ -247,7 +248,7 @@ class FacilityDashboard(LovelaceConfig):
         return {"type": "vertical-stack", "cards": cards, "grid_options": {"columns": 12}}
 
     def _offline_card(self, facility: FacilityCoordinator, camera: ConfigSubentry) -> dict[str, Any]:
-        """Which, where, what is wrong, since when; the recording switch."""
+        """Which, where, what is wrong, since when; what was seen last; the recording switch."""
         camera_id = camera.subentry_id
         state = facility.camera(camera_id)
         sentence = wording.problem_sentence(self.hass, state["problem"]) if state else ""
@@ -256,10 +257,11 @@ class FacilityDashboard(LovelaceConfig):
         lines = [f"**{where[0]}** · {where[1]} · {where[2]}", wording.markdown(sentence)]
         if connectivity := self._entity(BINARY_SENSOR, camera_id, "connectivity"):
             lines.append(self._since(connectivity))
-        cards: list[dict[str, Any]] = [
-            {"type": "markdown", "content": "\n\n".join(line for line in lines if line)},
-            {"type": "horizontal-stack", "cards": self._tiles(camera_id, online=False)},
-        ]
+        cards: list[dict[str, Any]] = [{"type": "markdown", "content": "\n\n".join(line for line in lines if line)}]
+        if state and state["last_picture"] and (last := self._entity(IMAGE, camera_id, "last_picture")):
+            # It has its time in it.
+            cards.append({"type": "picture-entity", "entity": last, "show_name": False, "show_state": False})
+        cards.append({"type": "horizontal-stack", "cards": self._tiles(camera_id, online=False)})
         return {"type": "vertical-stack", "cards": cards, "grid_options": {"columns": 12}}
 
     def _since(self, connectivity: str) -> str:

@@ -7,6 +7,7 @@ answers; neither ever holds a password.
 import asyncio
 from collections.abc import AsyncIterator
 import contextlib
+from dataclasses import dataclass
 from http import HTTPStatus
 import json
 from pathlib import Path
@@ -65,6 +66,15 @@ class EngineAwayError(EngineError):
 
     def __init__(self, message: str) -> None:
         super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A JPEG, when it was taken (UTC microseconds), and whether it shows what is there now."""
+
+    jpeg: bytes
+    taken: int
+    live: bool
 
 
 class EngineClient:
@@ -160,17 +170,16 @@ class EngineClient:
         """Connect to the camera now."""
         await self._json("POST", f"/v1/cameras/{camera_id}/retry")
 
-    async def still(self, camera_id: str, width: int | None, height: int | None) -> tuple[bytes, int] | None:
-        """The newest picture as JPEG, fitted into width × height, and when it was taken. None where there is none."""
+    async def still(self, camera_id: str, width: int | None, height: int | None, words: str) -> Still | None:
+        """The newest picture, fitted into width × height; one that is old has `words` and its time in it. None where
+        there is none.
+        """
         size = {name: str(value) for name, value in (("width", width), ("height", height)) if value}
-        try:
-            async with self._open().get(f"/v1/cameras/{camera_id}/still", params=size) as response:
-                if response.status == HTTPStatus.NOT_FOUND:
-                    return None
-                await _raise_for(response)
-                return await response.read(), int(response.headers.get("X-Taken", "0"))
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise EngineAwayError(_describe(error)) from error
+        return await self._still(f"/v1/cameras/{camera_id}/still", {**size, "words": words})
+
+    async def last_picture(self, camera_id: str, words: str) -> Still | None:
+        """What a camera showed last before it went away, with `words` and its time in it. None where there is none."""
+        return await self._still(f"/v1/cameras/{camera_id}/last_picture", {"words": words})
 
     async def spans(self, camera_id: str, start: int, end: int) -> list[Span]:
         """Footage between two times, joined where it has no gap."""
@@ -313,6 +322,17 @@ class EngineClient:
                 if response.content_type != "application/json":
                     return {}
                 return cast("dict[str, Any]", await response.json())
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise EngineAwayError(_describe(error)) from error
+
+    async def _still(self, path: str, query: dict[str, str]) -> Still | None:
+        try:
+            async with self._open().get(path, params=query) as response:
+                if response.status == HTTPStatus.NOT_FOUND:
+                    return None
+                await _raise_for(response)
+                told = response.headers
+                return Still(await response.read(), int(told.get("X-Taken", "0")), told.get("X-Live") == "1")
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise EngineAwayError(_describe(error)) from error
 

@@ -1,6 +1,6 @@
 """An engine and cameras as real processes, for tests: started, asked, killed; and a judge of what was recorded."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 import contextlib
 import http.client
 import json
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from typing import Any, Self
+import urllib.parse
 import urllib.request
 
 import av
@@ -159,6 +160,16 @@ class Engine:
             content = answer.read()
             json_answer = answer.headers.get_content_type() == "application/json"
             return answer.status, json.loads(content) if json_answer else content
+        finally:
+            connection.close()
+
+    def picture(self, camera: str, kind: str, **query: object) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and content of a call for a camera's picture."""
+        connection = _Connection(self.socket)
+        try:
+            connection.request("GET", f"/v1/cameras/{camera}/{kind}?{urllib.parse.urlencode(query)}")
+            answer = connection.getresponse()
+            return answer.status, dict(answer.headers), answer.read()
         finally:
             connection.close()
 

@@ -16,6 +16,7 @@ from custom_components.facility_cameras.engine.camera import Camera
 from custom_components.facility_cameras.engine.gaps import gaps
 from custom_components.facility_cameras.engine.gate import BeforeMemory
 from custom_components.facility_cameras.engine.logins import Logins
+from custom_components.facility_cameras.engine.picture.last_picture import LastPictures
 from custom_components.facility_cameras.engine.recorder import Recorder
 from custom_components.facility_cameras.engine.ticker import Ticker
 from custom_components.facility_cameras.engine.watch import NO_PROBLEM
@@ -41,6 +42,7 @@ class Watched(Stage):
             config(spec("c1"), "rtsp://127.0.0.1/main"), "f1", recorder, archive,
             memory=BeforeMemory(), clock=clock, ticker=Ticker(), logins=Logins({}, lambda: None),
             dialogues=asyncio.Semaphore(), changed=lambda _: None,
+            last_picture=LastPictures(archive.root / "last_pictures", clock).of("c1"),
         )  # fmt: skip
         self.camera.config["id"] = "c1"
         self.camera.watch.connect(Status.ONLINE, NO_PROBLEM)

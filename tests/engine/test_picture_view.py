@@ -5,7 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from custom_components.facility_cameras.engine.picture.alive import Group, frozen, learn, liveness
+from custom_components.facility_cameras.engine.picture.alive import frozen, learn, liveness
+from custom_components.facility_cameras.engine.picture.groups import Group
 from custom_components.facility_cameras.engine.picture.known import CELLS, Known, UnreadableError, View
 from custom_components.facility_cameras.engine.picture.seen import HEIGHT, WIDTH, Grey
 from custom_components.facility_cameras.engine.picture.view import Edges, compare, edges, shift, weights

@@ -214,7 +214,7 @@ def test_worker_dies_with_its_parent(tmp_path: Path) -> None:
         "import subprocess, sys, os\n"
         f"w = subprocess.Popen([sys.executable, {str(Path(worker.__file__))!r}, str(os.getpid())],"
         " stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
-        "w.stdin.write(bytes(13)); w.stdin.flush(); w.stdout.read(5)\n"
+        f"w.stdin.write(bytes({worker.REQUEST.size})); w.stdin.flush(); w.stdout.read(5)\n"
         "print(w.pid, flush=True); os.dup2(w.stdin.fileno(), 9); os.read(0, 1)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

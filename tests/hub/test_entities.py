@@ -1,7 +1,6 @@
 """Entities tell what is true now, of each camera apart."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from homeassistant.components.camera import async_get_image, async_get_stream_source
@@ -178,31 +177,6 @@ async def test_set_recording_for_facilities_areas_and_labels(
     assert await record(True, entity_id=entity_id(home, "camera", yard, "camera")) == ("off", "on")
     with pytest.raises(ServiceValidationError):
         await record(True, entity_id="camera.somebody_elses")
-
-
-async def test_snapshot_also_of_a_camera_that_is_offline(
-    home: HomeAssistant, simulator: Simulator, make_facility: Make
-) -> None:
-    entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"]})
-    await set_up(home, entry)
-    gate = camera_id(entry, "Gate")
-    simulator.fault("Gate", "gone")
-    await until(lambda: state(home, "camera", gate, "camera") == "unavailable", what="offline")
-    answer = await home.services.async_call(
-        DOMAIN,
-        "snapshot",
-        {"entity_id": entity_id(home, "binary_sensor", gate, "connectivity"), "width": 320},
-        blocking=True,
-        return_response=True,
-    )
-    assert answer is not None
-    path = str(answer["path"])
-    assert path.startswith(home.config.media_dirs["local"])
-    assert _is_jpeg(path)
-
-
-def _is_jpeg(path: str) -> bool:
-    return Path(path).read_bytes()[:2] == b"\xff\xd8"
 
 
 async def test_trying_again_at_once(home: HomeAssistant, simulator: Simulator, make_facility: Make) -> None:

@@ -139,7 +139,7 @@ async def test_dashboard_builds_itself(
     assert first["cards"][0]["heading"] == "Not connected: 1"
     told = Template(first["cards"][1]["cards"][0]["content"], home).async_render()
     assert "**Gate**" in told
-    assert "49" not in told, "a name is no template"
+    assert "Trạm 49" not in told, "a name is no template"
     assert len(second["cards"]) == 4
 
     await home.config.async_update(language="vi")

@@ -10,8 +10,9 @@ from typing import Any
 from homeassistant.helpers.entity import EntityDescription
 import pytest
 
-from custom_components.facility_cameras.engine.api import Cause, Status
+from custom_components.facility_cameras.engine.api import Cause, Reach, Status
 from custom_components.facility_cameras.engine.api_footage import CopyCause, HoldChange
+from custom_components.facility_cameras.engine.api_health import CommonKind, LikelyCause
 from tests.repository.source import (
     INTEGRATION,
     called,
@@ -152,6 +153,18 @@ def test_every_status_and_every_cause_has_its_words() -> None:
     assert {status.value for status in Status} == set(english["entity"]["sensor"]["status"]["state"])
     causes = {f"cause_{cause.value}" for cause in Cause if cause is not Cause.NONE}
     assert causes == {key for key in english["exceptions"] if key.startswith("cause_")}
+
+
+def test_what_is_found_of_an_outage_has_its_words() -> None:
+    english = translation("en")
+    found = {key: text["message"] for key, text in english["exceptions"].items() if key.startswith("reach_")}
+    assert set(found) == {f"reach_{reach.value}" for reach in Reach}
+    assert not set().union(*map(placeholders, found.values())) - {"host", "port"}
+    common = {key: text for key, text in english["common"].items() if key.startswith("common_cause_")}
+    titles = {f"common_cause_{kind.value}_title" for kind in CommonKind}
+    assert set(common) == titles | {f"common_cause_{likely.value}_message" for likely in LikelyCause}
+    for key, text in common.items():
+        assert not placeholders(text) - {"facility", "count", "total", "host", "since"}, key
 
 
 def test_everything_that_happens_to_protected_footage_has_its_words() -> None:

@@ -66,16 +66,6 @@ class Cause(StrEnum):
 
 
 class Standing(StrEnum):
-    """What is asked of a camera. Time in which it is not required counts apart, never as a fault."""
-
-    REQUIRED = "required"
-    NOT_REQUIRED = "not_required"  # outside its required hours
-    MAINTENANCE = "maintenance"
-    DISCONNECTED = "disconnected"
-    RETIRED = "retired"
-
-
-class Standing(StrEnum):
     """What is asked of a camera, from some time to some time (ledger/)."""
 
     REQUIRED = "required"
@@ -83,6 +73,18 @@ class Standing(StrEnum):
     MAINTENANCE = "maintenance"  # planned, counted apart
     DISCONNECTED = "disconnected"  # its connect switch is off
     RETIRED = "retired"
+
+
+class Reach(StrEnum):
+    """How far the way to a camera that does not answer is whole. Each has a sentence in both languages."""
+
+    OWN_NETWORK = "own_network"  # this machine has no link, or no way to that address
+    GATEWAY = "gateway"  # the router between us and the camera does not answer
+    DEVICE_GONE = "device_gone"  # in our own network, and nobody has this address
+    DEVICE_HUNG = "device_hung"  # somebody has this address, and no service answers
+    OTHER_PORT = "other_port"  # another known port answers or refuses
+    BEYOND = "beyond"  # in another network; the router answers, nothing else is known
+    UNCLEAR = "unclear"
 
 
 class Problem(TypedDict):
@@ -201,7 +203,8 @@ class CameraState(TypedDict):
     `keyframe_s` the time from key picture to key picture. `recording` is true while fragments land on disk;
     `recording_wanted` is what the switch and, where there is one, the schedule or entity say, `duty` a `Duty`: what its
     recording is about now; `recorded_s` counts seconds of footage since the engine started; `first_picture_s` is the time from the newest
-    connection attempt to its first keyframe; `reconnects` counts sessions after the first.
+    connection attempt to its first keyframe; `last_picture` is when the picture was taken that it showed last before it
+    went away (None: never seen); `reconnects` counts sessions after the first.
     """
 
     id: str
@@ -224,6 +227,7 @@ class CameraState(TypedDict):
     bitrate_kbps: float
     fps: float
     last_frame: int | None
+    last_picture: int | None
     reconnects: int
     lost_packets: int
     viewers: int

@@ -4,6 +4,7 @@ from typing import Literal, TypedDict
 
 from .api import CameraState, EngineInfo, FacilityState
 from .api_footage import ExportState, HoldState
+from .api_health import CommonCause, HubHealth
 
 
 class SnapshotEvent(TypedDict):
@@ -13,6 +14,9 @@ class SnapshotEvent(TypedDict):
     engine: EngineInfo
     cameras: list[CameraState]
     facilities: list[FacilityState]
+    health: HubHealth
+    #: Those that last.
+    common_causes: list[CommonCause]
 
 
 class CameraEvent(TypedDict):
@@ -28,6 +32,7 @@ class FiguresEvent(TypedDict):
     event: Literal["figures"]
     cameras: list[CameraState]
     facilities: list[FacilityState]
+    health: HubHealth
 
 
 class RemovedEvent(TypedDict):
@@ -46,7 +51,14 @@ class HoldEvent(TypedDict):
     holds: list[HoldState]
 
 
-type Event = SnapshotEvent | CameraEvent | FiguresEvent | RemovedEvent | ExportEvent | HoldEvent
+class CommonCauseEvent(TypedDict):
+    """Cameras went away together, or what is known of that changed, or it is over."""
+
+    event: Literal["common_cause"]
+    cause: CommonCause
+
+
+type Event = SnapshotEvent | CameraEvent | FiguresEvent | RemovedEvent | ExportEvent | HoldEvent | CommonCauseEvent
 
 
 class ExportEvent(TypedDict):

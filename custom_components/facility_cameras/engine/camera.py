@@ -18,6 +18,7 @@ from .clock import Clock, microseconds
 from .feed import Feed
 from .gate import BeforeMemory, Gate
 from .logins import Logins
+from .picture.last_picture import LastPicture
 from .problem import CameraError
 from .recorder import LANDED_S, Recorder
 from .rtsp.client import Manners, Session
@@ -61,6 +62,7 @@ class Camera:
         ticker: Ticker,
         logins: Logins,
         dialogues: asyncio.Semaphore,
+        last_picture: LastPicture,
         changed: Callable[[Camera], None],
     ) -> None:
         """Prepare; `run` begins. Raises ValueError if the address cannot be read."""
@@ -69,6 +71,7 @@ class Camera:
         self.feed = Feed()
         self.recorder = recorder
         self.archive = archive
+        self.last_picture = last_picture
         self.gate = Gate(config["id"], self.feed, recorder, clock, memory)
         self._url: RtspUrl = parse_url(config["url"])[0]
         self._clock = clock
@@ -125,6 +128,16 @@ class Camera:
         self._password_tries = 0
         self._failures = 0
         self._retry.set()
+
+    @property
+    def host(self) -> str:
+        """Where it is: the host of its address."""
+        return self._url.host
+
+    @property
+    def port(self) -> int:
+        """The port of its address."""
+        return self._url.port
 
     # Running ------------------------------------------------------------------------------------------------------
 
@@ -207,6 +220,7 @@ class Camera:
         if run is None or not run.pictures:
             return
         self._end_grace()
+        self.last_picture.seen(self.feed)
         self._first_picture_s = run.began - self._connecting_since
         self._log.tell("online", self._clock.monotonic())
         self._set(Status.ONLINE, NO_PROBLEM)
@@ -262,6 +276,9 @@ class Camera:
     # What is known ------------------------------------------------------------------------------------------------
 
     def _set(self, status: Status, problem: Problem) -> None:
+        before = self.watch.connection
+        if status is not before and status in AWAY and (before not in AWAY or before is Status.UNKNOWN):
+            self.last_picture.gone(self.feed)
         self.watch.connect(status, problem, self._last_picture_us)
         if status in AWAY:
             self._was_away = problem["cause"]
@@ -365,13 +382,14 @@ class Camera:
             "picture": self.watch.picture,
             "evidence": "",
             "clock_offset_s": None if clock_offset is None else round(clock_offset, 1),
-            "keyframe_s": self.feed.key_distance_s,
+            "keyframe_s": round(self.feed.key_distance_s, 2) or None,
             "format": None if stream is None else stream.describe(),
             "recorded_s": round(self.recorder.recorded_s, 1),
             "first_picture_s": None if self._first_picture_s is None else round(self._first_picture_s, 3),
             "bitrate_kbps": round(self._bitrate, 1),
             "fps": round(self._fps, 2),
             "last_frame": self._last_picture_us or None,
+            "last_picture": self.last_picture.taken_us,
             "reconnects": max(self._reconnects, 0),
             "lost_packets": self._lost_packets + (self._session.lost_packets if self._session else 0),
             "viewers": self.feed.viewers,

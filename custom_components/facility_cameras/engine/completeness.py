@@ -51,7 +51,7 @@ class Completeness:
             return []
         with self._lock:
             self._renew(index)
-            zone = _zone(zone_name)
+            zone = time_zone(zone_name)
             until_us = self.archive.duties.now_us - TRAIL_US
             today_us, week_us = (midnight(until_us, zone, before) for before in (0, DAYS - 1))
             for gone in self._counts.keys() - set(cameras):
@@ -146,7 +146,8 @@ class Completeness:
         return gap
 
 
-def _zone(name: str) -> tzinfo:
+def time_zone(name: str) -> tzinfo:
+    """A zone by its name, or UTC where the machine does not know it (any more). Blocks at the first time."""
     try:
         return ZoneInfo(name)
     except ValueError, OSError, KeyError:

@@ -4,16 +4,19 @@ Promise I8 (polite): one session per camera and stream, whoever watches. Promise
 bounded, and a listener that fails is dropped, never waited for.
 """
 
+from collections import deque
 from collections.abc import Callable
 import logging
 from typing import Protocol
 
-from .media import VIDEO_CLOCK, Sample, StreamFormat
+from .media import Sample, StreamFormat
 
 _LOGGER = logging.getLogger(__name__)
 
 #: The newest group of pictures is kept for viewers up to this size; a longer one is begun at its next key picture.
 GROUP_BYTES = 16 << 20
+#: So many of the newest distances between key pictures tell how often a camera sends them: some send fewer while nothing moves.
+KEY_DISTANCES = 8
 #: Viewers that look at this many pictures before they show the first get the groups before it too, while it is shorter.
 PROBED_PICTURES = 30
 
@@ -43,10 +46,11 @@ class Feed:
         self.before: list[list[Sample]] = []
         #: The newest key picture with the format it belongs to: for stills. Kept while the camera is away.
         self.newest_key: tuple[StreamFormat, Sample] | None = None
-        #: Seconds from the last key picture but one to the last, None before the second of a run.
-        self.key_distance_s: float | None = None
         #: Called when the first listener of `watchers` comes or the last one goes.
         self.on_watched: Callable[[bool], None] | None = None
+        self._key_distances: deque[float] = deque(maxlen=KEY_DISTANCES)
+        #: When the newest key picture of this run came; None while there is none.
+        self._key_at: float | None = None
         self._group_bytes = 0
         self._group_pictures = 0
         self._before_bytes = 0
@@ -63,6 +67,13 @@ class Feed:
     def viewers(self) -> int:
         """How many look live."""
         return self._watchers
+
+    @property
+    def key_distance_s(self) -> float:
+        """The longest of the newest distances between key pictures, seconds; 0 before the second one, and while the
+        camera is away: none follows.
+        """
+        return 0.0 if self._key_at is None else max(self._key_distances, default=0.0)
 
     def add(self, listener: Listener, *, live: bool) -> None:
         """Hand everything from now on to `listener`; `live` says that it wants low delay."""
@@ -85,6 +96,7 @@ class Feed:
     def begin(self, stream: StreamFormat) -> None:
         """A run begins or its format changed."""
         self.format = stream
+        self._key_at = None
         self._clear_group()
         for listener in tuple(self._listeners):
             listener.on_format(stream)
@@ -98,10 +110,11 @@ class Feed:
                 self.before.append(self.group)
                 self._before_bytes += self._group_bytes
                 self._before_pictures.append(self._group_pictures)
-                first = self.group[0]
-                self.key_distance_s = round((sample.time - first.time) / VIDEO_CLOCK, 3)
             self.group = []
             self._group_bytes = self._group_pictures = 0
+            if self._key_at is not None:
+                self._key_distances.append(sample.received - self._key_at)
+            self._key_at = sample.received
             self.newest_key = (self.format, sample)
         if self.group or sample.key:
             self._group_bytes += sample.size
@@ -117,6 +130,7 @@ class Feed:
 
     def end(self) -> None:
         """The run ended. The newest key picture stays for stills."""
+        self._key_at = None
         self._clear_group()
         for listener in tuple(self._listeners):
             listener.on_gap()

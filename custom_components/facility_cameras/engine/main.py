@@ -98,6 +98,11 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     lane = Lane()
     exports = Exports(supervisor, lane, clock, folder, build)
     thumbnails = Thumbnails(lane)
+
+    def leave() -> None:
+        supervisor.pictures.renew_at_end = False
+        leaving.set()
+
     server = Server(
         supervisor,
         stills,
@@ -107,14 +112,17 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
         clock,
         build=build,
         leash_s=launch["leash_s"],
-        leave=leaving.set,
+        leave=leave,
         routes=[*export_routes(supervisor, exports), *ledger_routes(supervisor.ledger, supervisor.facility)],
     )
     exports.on_change = server.events.tell
     supervisor.start()
     exports.start()
     _LOGGER.info("engine %s begins with %d cameras", build, len(supervisor.cameras()))
-    watching = [asyncio.create_task(one.watch()) for one in (supervisor, lane, exports)]
+    watching = [
+        asyncio.create_task(one.watch())
+        for one in (supervisor, supervisor.causes.machine, lane, exports, supervisor.pictures)
+    ]
     telling: asyncio.Task[None] | None = None
     ours = True
     bound = 0
@@ -133,7 +141,9 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
             telling.cancel()
         await exports.close()
         # At once: nobody who still listens holds up a segment that is to be closed.
-        await asyncio.gather(supervisor.close(), server.close(), restream.close(), lane.close())
+        await asyncio.gather(
+            supervisor.close(), server.close(), restream.close(), lane.close(), supervisor.pictures.close()
+        )
         await stills.close()
         await thumbnails.close()
         if ours:

@@ -14,7 +14,7 @@ from typing import cast
 from aiohttp import web
 import orjson
 
-from . import footage, server_duty, server_holds, server_volume
+from . import footage, server_duty, server_holds, server_pictures, server_volume
 from .api import API_VERSION, CAMERA_DEFAULTS, FACILITY_DEFAULTS, CameraState, EngineInfo, FacilityConfig, ProbeRequest
 from .api_events import Event
 from .archive.archive import Archive
@@ -22,7 +22,7 @@ from .camera import Camera
 from .clock import Clock, microseconds
 from .events import Events
 from .lane import Lane
-from .picture.stills import PictureError, Stills
+from .picture.stills import Stills
 from .probe import probe
 from .restream import Restream
 from .server_clips import ClipCalls
@@ -144,6 +144,7 @@ class Server:
         self._runner: web.AppRunner | None = None
         supervisor.on_changed = self._on_changed
         supervisor.protection.on_change = self.events.tell
+        supervisor.causes.on_change = lambda cause: self.events.tell({"event": "common_cause", "cause": cause})
         supervisor.on_removed = lambda camera: self.events.tell({"event": "removed", "id": camera})
 
     async def start(self, path: Path) -> None:
@@ -161,7 +162,6 @@ class Server:
                 web.put("/v1/restream", self._put_restream),
                 web.get("/v1/cameras", self._get_cameras),
                 web.post(f"{camera}/retry", self._retry),
-                web.get(f"{camera}/still", self._get_still),
                 web.get(f"{camera}/spans", self._get_spans),
                 web.get(f"{camera}/nearest", self._get_nearest),
                 web.get(f"{camera}/size", self._get_size),
@@ -174,6 +174,7 @@ class Server:
                 web.post("/v1/leave", self._post_leave),
                 *server_holds.routes(self._supervisor.protection),
                 *server_duty.routes(self._supervisor),
+                *server_pictures.routes(self._supervisor, self._stills, self._clock),
             ]
         )
         app.add_routes(self._routes)
@@ -202,6 +203,7 @@ class Server:
                     "event": "figures",
                     "cameras": self._supervisor.cameras(),
                     "facilities": await self._supervisor.facilities(),
+                    "health": self._supervisor.causes.machine.health(),
                 }
             )
 
@@ -239,6 +241,8 @@ class Server:
                 "engine": self._info(),
                 "cameras": self._supervisor.cameras(),
                 "facilities": await self._supervisor.facilities(),
+                "health": self._supervisor.causes.machine.health(),
+                "common_causes": self._supervisor.causes.lasting,
             }
             while event is not None:
                 await response.write(orjson.dumps(event) + b"\n")
@@ -298,20 +302,6 @@ class Server:
     async def _retry(self, request: web.Request) -> web.Response:
         self._camera(request).retry()
         return _json({})
-
-    async def _get_still(self, request: web.Request) -> web.Response:
-        camera = self._camera(request)
-        newest = camera.feed.newest_key
-        if newest is None:
-            return _error(404, "no picture yet")
-        stream, sample = newest
-        width, height = (_number(request, name, 1, 8192) for name in ("width", "height"))
-        try:
-            jpeg = await self._stills.picture(camera.config["id"], stream, sample, width=width, height=height)
-        except PictureError as error:
-            return _error(502, str(error))
-        taken = microseconds(sample.received + self._clock.utc() - self._clock.monotonic())
-        return web.Response(body=jpeg, content_type="image/jpeg", headers={"X-Taken": str(taken)})
 
     def _archive(self, request: web.Request) -> Archive:
         """The archive of a camera, which may be one that is received no longer only while its facility is ours."""

@@ -8,21 +8,23 @@ from collections.abc import Callable
 import logging
 from pathlib import Path
 
-from . import footage, saved
-from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, Standing, Status, VolumeCause, VolumeState
+from . import saved
+from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, Standing
 from .api_footage import CameraCompleteness
 from .archive.archive import Archive
 from .archive.backlog import Memory
-from .archive.cleaner import Report
 from .archive.retention import DAY_US, YOUNGEST_US, Rules
 from .camera import Camera
+from .causes import Causes
 from .clock import Clock, microseconds
 from .completeness import Completeness
+from .facility_state import facility_state
 from .feed import Feed
 from .folder_name import folder_name
 from .gate import BeforeMemory
 from .ledger.ledger import Ledger
 from .logins import Logins
+from .picture.last_picture import LastPictures
 from .protection import Protection
 from .recorder import Recorder
 from .rtsp.url import parse_url
@@ -63,6 +65,8 @@ class Supervisor:
         self._ending: set[asyncio.Task[None]] = set()
         self.protection = Protection(clock)
         self.ledger = Ledger(folder, clock)
+        self.causes = Causes(self.ledger, clock)
+        self.pictures = LastPictures(folder / "last_pictures", clock)
         #: Called with the state of a camera that changed, and with the id of one that is gone.
         self.on_changed: Callable[[CameraState], None] = lambda _state: None
         self.on_removed: Callable[[str], None] = lambda _camera: None
@@ -98,6 +102,8 @@ class Supervisor:
             for camera in tuple(self._cameras.values()):
                 # Each as a call of its own: one that fails holds up none of the others, nor this.
                 loop.call_soon(camera.check)
+                loop.call_soon(self._tell_ledger, camera)
+            loop.call_soon(self.causes.tick)
             loop.call_soon(self.protection.check)
             loop.call_soon(self.ledger.beat)
             for archive in self._archives.values():
@@ -135,6 +141,7 @@ class Supervisor:
 
     async def close(self) -> None:
         """End every session, finish every segment. What is to be saved has been, or is with `save`."""
+        await self.causes.close()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), *self._ending, return_exceptions=True)
@@ -239,6 +246,7 @@ class Supervisor:
                 for one in facilities
                 for camera in one["cameras"]
             }
+            self.pictures.days |= archive.cleaner.days
             if not facilities:
                 del self._archives[key]
                 self._end(asyncio.get_running_loop().create_task(_close_behind(archive, tuple(self._ending))))
@@ -260,6 +268,7 @@ class Supervisor:
             ticker=self._ticker,
             logins=self._logins,
             dialogues=self._dialogues,
+            last_picture=self.pictures.of(config["id"]),
             changed=self._tell,
         )
         if before is not None:
@@ -267,13 +276,26 @@ class Supervisor:
                 self._cameras[config["id"]].archive.duties.gone(config["id"])
             self._remove(config["id"], told=False)
         self._cameras[config["id"]] = camera
+        self.causes.add(camera)
         self._start(camera, before)
         self._tell(camera)
 
     def _tell(self, camera: Camera) -> None:
-        state = camera.state()
-        self.ledger.tell(state["id"], Status(state["status"]), state["problem"]["cause"])
-        self.on_changed(state)
+        self._tell_ledger(camera)
+        self.on_changed(camera.state())
+
+    def _tell_ledger(self, camera: Camera) -> None:
+        """What is known of a camera, for ever; and for what it has in common with others."""
+        identity, watch = camera.config["id"], camera.watch
+        if self._cameras.get(identity) is not camera:
+            return
+        status, problem, _ = watch.shown
+        seen = watch.picture
+        evidence = seen["evidence"] if seen is not None and seen["status"] == status else ""
+        self.ledger.tell(
+            identity, status, problem["cause"], problem.get("reach", ""), evidence, connected_us=watch.connected_us
+        )
+        self.causes.told(camera)
 
     def _start(self, camera: Camera, before: asyncio.Task[None] | None) -> None:
         async def run() -> None:
@@ -301,7 +323,9 @@ class Supervisor:
         camera = self._cameras.pop(identity, None)
         if camera is not None:
             camera.gate.end()
+            camera.last_picture.gone(camera.feed)
         if told:
+            self.pictures.forget(identity)
             self._logins.remove(identity)
             if camera is not None:
                 camera.archive.duties.gone(identity)
@@ -311,6 +335,7 @@ class Supervisor:
             self._end(task)
             if told:
                 self.ledger.gone(identity)
+                self.causes.remove(identity)
                 self.on_removed(identity)
 
     def _end(self, task: asyncio.Task[None]) -> None:
@@ -341,6 +366,10 @@ class Supervisor:
         facility = self._facilities.get(identity)
         return self._archives.get(_archive_key(facility)) if facility else None
 
+    def zone_of(self, camera: Camera) -> str:
+        """The time zone of a camera's facility."""
+        return self._facilities[camera.facility]["zone"]
+
     @property
     def archives(self) -> list[Archive]:
         """All archives."""
@@ -368,51 +397,13 @@ class Supervisor:
 
     async def facilities(self) -> list[FacilityState]:
         """The state of all facilities' footage."""
-        return await asyncio.to_thread(lambda: [self._facility_state(one) for one in tuple(self._facilities.values())])
-
-    def _facility_state(self, facility: FacilityConfig) -> FacilityState:
-        archive = self._archives.get(_archive_key(facility))
-        volume = archive.volume if archive is not None else None
-        hidden_files, hidden_bytes = archive.hidden if archive is not None else (0, 0)
-        size, oldest = footage.stored(archive, facility["id"]) if archive is not None else (0, None)
-        report = archive.cleaner.report if archive is not None else Report()
-        outlook = archive.cleaner.outlook.get(facility["id"]) if archive is not None else None
-        first_us = archive.cleaner.oldest.get(facility["id"]) if archive is not None else None
         now_us = microseconds(self._clock.utc())
-        number, held, problem = self.protection.figures(facility["id"])
-        return {
-            "id": facility["id"],
-            "archive": facility["archive"],
-            "volume": volume.state.value if volume else VolumeState.MISSING.value,
-            "volume_cause": volume.cause.value if volume else VolumeCause.NONE.value,
-            "kept_bytes": archive.kept_bytes if archive is not None else 0,
-            "hidden_files": hidden_files,
-            "hidden_bytes": hidden_bytes,
-            "total_bytes": volume.total if volume else 0,
-            "free_bytes": volume.free if volume else 0,
-            "footage_bytes": size,
-            "oldest": oldest,
-            "days_kept": max(0, now_us - first_us) / DAY_US if first_us is not None else None,
-            "days_possible": outlook.possible if outlook is not None else None,
-            "days_promised": outlook.promised if outlook is not None else facility["days_to_keep"],
-            "days_short": outlook is not None and outlook.short,
-            "cleaning": {
-                "last": report.last_us,
-                "due_files": report.due_files,
-                "due_bytes": report.due_bytes,
-                "failed_since": report.failed_since_us,
-                "failed_why": report.failed_why,
-                "frees_nothing_since": report.frees_nothing_since_us,
-                "stuck_files": report.stuck_files,
-                "stuck_path": report.stuck_path,
-                "stuck_why": report.stuck_why,
-                "young_since": report.young_since_us,
-                "over_quota": facility["id"] in report.over_quota,
-            },
-            "holds": number,
-            "held_bytes": held,
-            "copy_problem": problem,
-        }
+
+        def state(one: FacilityConfig) -> FacilityState:
+            archive = self._archives.get(_archive_key(one))
+            return facility_state(one, archive, self.protection.figures(one["id"]), now_us)
+
+        return await asyncio.to_thread(lambda: [state(one) for one in tuple(self._facilities.values())])
 
 
 def _rules(facility: FacilityConfig) -> Rules:

@@ -55,12 +55,17 @@ class Watch:
         self._count = 0
         self._host = ""
         self._counted_at = float("-inf")
+        #: Seconds it was connected since it became unstable, up to the monotonic time beside it.
+        self._connected: tuple[float, float] = (0.0, 0.0)
+        #: This machine has no network: nothing is known of the camera.
+        self._blind = False
         #: Status, problem and since when (UTC microseconds), as people are told.
         self.shown: tuple[Status, Problem, int] = (self.connection, self._problem, self._connection_us)
 
     def connect(self, status: Status, problem: Problem, last_picture_us: int = 0) -> None:
         """What the connection says now. `last_picture_us` (UTC microseconds, 0: not known): when the last picture came."""
         now_us = microseconds(self._clock.utc())
+        self._count_connected()
         if status is not self.connection:
             self._connection_at = self._clock.monotonic()
             lost = self.connection not in AWAY and status in AWAY
@@ -78,6 +83,16 @@ class Watch:
         if self.connection in AWAY:
             self._problem = {**self._problem, "reach": reach}
             self.check()
+
+    def blind(self, *, blind: bool) -> None:
+        """Whether this machine has no network, so that nothing is known of a camera that does not answer."""
+        self._blind = blind
+        self.check()
+
+    @property
+    def connected_us(self) -> int:
+        """For how much of the time since it became unstable a camera was connected, in microseconds."""
+        return round(self._connected[0] * 1e6)
 
     def lost(self) -> None:
         """A session that gave pictures has ended, whether people were told of it or not."""
@@ -102,6 +117,7 @@ class Watch:
     def check(self) -> None:
         """Time passed, or something was told: what is shown is renewed."""
         now = self._clock.monotonic()
+        self._count_connected()
         while self._losses and now - self._losses[0][0] > _LONGEST_S:
             self._losses.popleft()
         self._renew_unstable(now)
@@ -116,16 +132,24 @@ class Watch:
         calm = not self._losses or now - self._losses[-1][0] >= CALM_S
         if wild and not self._unstable_us:
             self._unstable_us = microseconds(self._clock.utc())
+            self._connected = (0.0, now)
         elif not wild and calm:
             self._unstable_us = 0
         if self._unstable_us and now - self._counted_at >= COUNT_S:
             self._count, self._counted_at = len(self._losses), now
+
+    def _count_connected(self) -> None:
+        seconds, until = self._connected
+        now = self._clock.monotonic()
+        self._connected = (seconds if self.connection in AWAY else seconds + now - until, now)
 
     def _show(self, now: float) -> tuple[Status, Problem, int]:
         away = self.connection in AWAY
         here = not away or (now - self._connection_at < GONE_S and self.connection is not Status.DISCONNECTED)
         if self._unstable_us and here:
             return Status.UNSTABLE, _unstable(self._count, self._host), self._unstable_us
+        if away and self._blind and self.connection is not Status.DISCONNECTED:
+            return Status.UNKNOWN, {"cause": Cause.HUB_NETWORK.value, "placeholders": {}}, self._connection_us
         if not away and (seen := self._picture) is not None:
             return Status(seen["status"]), {"cause": seen["cause"], "placeholders": {}}, seen["since"]
         return self.connection, self._problem, self._connection_us

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .groups import Group
 from .known import CELLS, Known
 from .seen import CELL, Grey
 
@@ -24,19 +25,6 @@ CLOCK, CLOCK_PAIRS = 0.9, 8
 STILL = 1.6
 #: Looks nearer together tell nothing of a clock that counts seconds; further apart, too much of what came in between.
 NEAR_S, FAR_S = 1.5, 100.0
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A group of pictures as it was received: when (monotonic seconds), the size of its key picture and a check sum of
-    its end, how many pictures followed, and how many bytes these had.
-    """
-
-    at: float
-    key_bytes: int
-    key_sum: int
-    pictures: int
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from .seen import CELL, HEIGHT, WIDTH, Grey
 from .view import COLUMNS, FIELD_HEIGHT, FIELD_WIDTH, ROWS, Edges
 
+#: What can only be said of pictures that follow one another: it does not outlive a new session.
+PASSING = frozenset({"frozen", "no_stream"})
 VIEWS_MAX = 6
 MOVES_MAX = 16
 CELLS = HEIGHT // CELL, WIDTH // CELL
@@ -31,9 +33,7 @@ _SCALARS = (
     "repeats",
     "keys",
     "before_at",
-    "before_between",
     "before_key",
-    "before_colourless",
     "good",
     "current",
 )
@@ -76,6 +76,7 @@ class Suspicion:
 
     status: str
     cause: str
+    confidence: float
     since: float
     since_us: int
     looks: int = 1
@@ -102,10 +103,10 @@ class Known:
     # What passes ---------------------------------------------------------------------------------------------------
     before: Grey | None = None
     before_at: float = 0.0
-    before_between: float = 0.0
     before_key: float = 0.0
-    before_colourless: bool = False
     suspicion: Suspicion | None = None
+    #: What was suspected for long enough to be told, and how many looks in a row have found nothing of it.
+    told: Suspicion | None = None
     #: Edges of the unknown view that is suspected.
     strange: Edges | None = None
     good: int = 0
@@ -116,12 +117,23 @@ class Known:
         """The camera was away, or the engine: nothing is known of the moment before."""
         self.before = self.suspicion = self.strange = None
         self.good = 0
+        if self.told is not None and self.told.status in PASSING:
+            self.told = None
+
+    def begin_views(self) -> None:
+        """A person says that what is seen now is how it is to be: views are learned anew."""
+        self.views.clear()
+        self.moves.clear()
+        self.watched_s, self.current = 0.0, -1
+        self.begin_anew()
+        self.told = None
 
     def to_bytes(self) -> bytes:
         """All of it."""
         scalars: dict[str, Any] = {name: getattr(self, name) for name in _SCALARS}
         scalars["stir"], scalars["between"] = asdict(self.stir), asdict(self.between)
-        scalars["suspicion"] = asdict(self.suspicion) if self.suspicion else None
+        for name, one in (("suspicion", self.suspicion), ("told", self.told)):
+            scalars[name] = asdict(one) if one else None
         scalars["views"] = [[one.colourless, one.brightness, one.count, one.last] for one in self.views]
         scalars["parts"] = [self.before is not None, self.strange is not None]
         text = json.dumps(scalars).encode()
@@ -147,13 +159,14 @@ class Known:
         scalars = json.loads(bytes(data[_HEAD.size : _HEAD.size + length]))
         rest = _Rest(data[_HEAD.size + length :])
         views, has = scalars.pop("views"), scalars.pop("parts")
-        suspicion = scalars.pop("suspicion")
+        suspicion, told = scalars.pop("suspicion"), scalars.pop("told")
         alive = np.frombuffer(rest.take(CELLS[0] * CELLS[1]), np.uint8)
         known = cls(
             alive=np.asarray(alive.reshape(CELLS) / 255, np.float32),
             stir=Level(**scalars.pop("stir")),
             between=Level(**scalars.pop("between")),
             suspicion=Suspicion(**suspicion) if suspicion else None,
+            told=Suspicion(**told) if told else None,
             **scalars,
         )
         if has[0]:

@@ -1,4 +1,4 @@
-"""Stills: the newest key picture as JPEG, decoded by the worker process, at most once per picture and size.
+"""Stills: the newest key picture as JPEG, decoded by the worker process, at most once per picture, size and stamp.
 
 Nothing runs until somebody asks. There is one worker; it is replaced when it crashes or hangs, and whoever asked then
 gets a PictureError (promise I7: apart).
@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 import logging
 import struct
 
-from ..media import Sample, StreamFormat
+from ..media import Buffer, Sample, StreamFormat
 from .start_worker import end_worker, start_worker
 
 _LOGGER = logging.getLogger(__name__)
 
 #: As in worker.py, which runs alone and imports nothing from here.
-_REQUEST = struct.Struct(">BHHII")
+_REQUEST = struct.Struct(">BHHIIH")
 _ANSWER = struct.Struct(">BI")
-_CODECS = {"h264": 1, "h265": 2}
+_CODECS = {"h264": 1, "h265": 2, "jpeg": 3}
 
 #: A worker that has not answered by then is stuck.
 DECODE_S = 5.0
@@ -40,10 +40,10 @@ class PictureError(Exception):
 
 @dataclass(slots=True)
 class _Made:
-    """What was made, or is being made, of one key picture: a task for each size."""
+    """What was made, or is being made, of one key picture: a task for each size and stamp."""
 
     picture: tuple[float, int]
-    sizes: OrderedDict[tuple[int, int], asyncio.Task[bytes]] = field(default_factory=OrderedDict)
+    sizes: OrderedDict[tuple[int, int, str], asyncio.Task[bytes]] = field(default_factory=OrderedDict)
 
 
 class Stills:
@@ -56,11 +56,18 @@ class Stills:
         self._turn = asyncio.Lock()
 
     async def picture(
-        self, camera_id: str, stream: StreamFormat, sample: Sample, width: int | None = None, height: int | None = None
+        self,
+        camera_id: str,
+        stream: StreamFormat,
+        sample: Sample,
+        width: int | None = None,
+        height: int | None = None,
+        *,
+        old: str = "",
     ) -> bytes:
         """`sample`, a key picture, as JPEG, fitted into width × height pixels: never enlarged, proportions kept.
 
-        Raises PictureError.
+        `old` is written into it if it is no longer true now (age.py). Raises PictureError.
         """
         size = (min(max(width or 0, 0), SIDE_MAX), min(max(height or 0, 0), SIDE_MAX))
         made = self._made.get(camera_id)
@@ -69,11 +76,12 @@ class Stills:
         self._made.move_to_end(camera_id)
         if len(self._made) > CAMERAS_MAX:
             self._made.popitem(last=False)
-        task = made.sizes.get(size)
+        task = made.sizes.get((*size, old))
         if task is None:
             video = stream.video
             sets = (*video.vps, *video.sps, *video.pps)
-            task = made.sizes[size] = asyncio.create_task(self.decode(video.codec, sets, sample.parts, size))
+            decoding = self.decode(video.codec, sets, sample.parts, size, old=old)
+            task = made.sizes[*size, old] = asyncio.create_task(decoding)
             if len(made.sizes) > SIZES_MAX:
                 made.sizes.popitem(last=False)
         # Shielded: one who goes away takes the picture from nobody else.
@@ -93,19 +101,29 @@ class Stills:
         async with self._turn:
             await self._end_worker()
 
-    async def decode(self, codec: str, sets: Sequence[bytes], picture: Sequence[bytes], size: tuple[int, int]) -> bytes:
+    async def decode(
+        self,
+        codec: str,
+        sets: Sequence[bytes],
+        picture: Sequence[Buffer],
+        size: tuple[int, int],
+        *,
+        old: str = "",
+    ) -> bytes:
         """A key picture as JPEG within `size` (0: as it is), kept nowhere. `sets` are NAL units; `picture`, joined, NAL
-        units with four bytes of length before each. Raises PictureError.
+        units with four bytes of length before each, or a JPEG. `old` is written into it. Raises PictureError.
         """
         length = sum(map(len, picture))
         if length > PICTURE_BYTES:
             raise PictureError(f"the picture has {length} bytes, more than {PICTURE_BYTES}")
         if (number := _CODECS.get(codec)) is None:
             raise PictureError(f"{codec} cannot be decoded")
-        units: list[bytes] = []
+        units: list[Buffer] = []
+        told = old.encode()
         for nal in sets:
             units += (len(nal).to_bytes(4), nal)
-        request = [_REQUEST.pack(number, *size, sum(map(len, units)), length), *units, *picture]
+        head = _REQUEST.pack(number, *size, sum(map(len, units)), length, len(told))
+        request = [head, *units, *picture, told]
         async with self._turn:
             try:
                 try:
@@ -124,7 +142,7 @@ class Stills:
                 await self._end_worker()
                 raise
 
-    async def _ask(self, request: list[bytes]) -> bytes:
+    async def _ask(self, request: list[Buffer]) -> bytes:
         """One exchange with the worker. Raises PictureError for a picture that it cannot decode."""
         limit_s = DECODE_S
         if self._worker is not None and self._worker.returncode is not None:

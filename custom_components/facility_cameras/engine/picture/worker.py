@@ -5,26 +5,39 @@ way to gain privileges, little memory and the lowest priority, and it dies with 
 of the decoder costs one picture.
 
 Standard input: requests. Standard output: one answer each, in order. Numbers are big-endian.
-Request: REQUEST (codec 1 = H.264, 2 = H.265; greatest width and height, 0 = as it is; lengths), the parameter sets and
-the picture, both as NAL units with four bytes of length before each.
+Request: REQUEST (codec 1 = H.264, 2 = H.265, 3 = JPEG; greatest width and height, 0 = as it is; lengths), the parameter
+sets and the picture, both as NAL units with four bytes of length before each (a JPEG: as it is, without sets), and in
+UTF-8 what is written into the picture because it is old (stamp.py; nothing: the picture stays as it is).
 Answer: ANSWER (1 = JPEG, 0 = a sentence why not; length), then that.
 """
 
 import contextlib
 import ctypes
 from fractions import Fraction
+import importlib.util
 import os
+from pathlib import Path
 import resource
 import signal
 import struct
 import sys
+from typing import TYPE_CHECKING
 
 # Here, not later: once this process is nobody it may not be able to read the files of libav.
 import av
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-REQUEST = struct.Struct(">BHHII")
+if TYPE_CHECKING:
+    from . import stamp
+elif __name__ == "__main__":
+    # By its path: this script runs alone, and nothing beside it may be found by name (`python -P`). Others that borrow
+    # from this file draw nothing, and need no Pillow.
+    _found = importlib.util.spec_from_file_location("stamp", Path(__file__).with_name("stamp.py"))
+    stamp = importlib.util.module_from_spec(_found)
+    _found.loader.exec_module(stamp)
+
+REQUEST = struct.Struct(">BHHIIH")
 ANSWER = struct.Struct(">BI")
 
 #: Room for a 4K picture of 10 bits in a decoder that keeps 16 of them, and not for more.
@@ -32,7 +45,8 @@ MEMORY_BYTES = 1 << 30
 #: A picture of more pixels than this (8K) is a mistake or an attack.
 PIXELS_MAX = 7680 * 4320
 NOBODY = 65534
-CODECS = {1: "h264", 2: "hevc"}
+CODECS = {1: "h264", 2: "hevc", 3: "mjpeg"}
+JPEG = 3
 #: JPEG quality of libav, 2 (best) to 31.
 QUALITY = 4
 
@@ -76,12 +90,12 @@ def annex_b(data: memoryview) -> bytes:
     return b"".join(pieces)
 
 
-def decode(codec: str, data: bytes) -> tuple[VideoFrame, float]:
-    """The first picture in `data`, and the width of its pixels over their height."""
+def decode(codec: str, data: bytes, **options: str) -> tuple[VideoFrame, float]:
+    """The first picture in `data`, and the width of its pixels over their height. `options` are libav's."""
     decoder = av.CodecContext.create(codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
-    decoder.options = {"max_pixels": str(PIXELS_MAX)}
+    decoder.options = {"max_pixels": str(PIXELS_MAX), **options}
     for packet in (av.Packet(data), None):
         for frame in decoder.decode(packet):
             aspect = float(decoder.sample_aspect_ratio or 1)
@@ -96,8 +110,8 @@ def fitted(frame: VideoFrame, aspect: float, width_max: int, height_max: int) ->
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
-def jpeg(frame: VideoFrame, size: tuple[int, int]) -> bytes:
-    """JPEG as JFIF wants it: full range, ITU-R BT.601, 4:2:0."""
+def jpeg(frame: VideoFrame, size: tuple[int, int], old: str = "") -> bytes:
+    """JPEG as JFIF wants it: full range, ITU-R BT.601, 4:2:0. `old`: what is written into it."""
     hd = frame.height > 576
     known = {int(space): space for space in (Colorspace.ITU709, Colorspace.ITU601, Colorspace.SMPTE240M)}
     picture = VideoReformatter().reformat(
@@ -110,6 +124,8 @@ def jpeg(frame: VideoFrame, size: tuple[int, int]) -> bytes:
         src_color_range=ColorRange.JPEG if int(frame.color_range) == ColorRange.JPEG else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
     )
+    if old:
+        stamp.stamp(picture, old)
     encoder = av.VideoCodecContext.create("mjpeg", "w")
     encoder.width, encoder.height = size
     encoder.pix_fmt = "yuv420p"
@@ -121,14 +137,16 @@ def jpeg(frame: VideoFrame, size: tuple[int, int]) -> bytes:
     return b"".join(bytes(packet) for one in (picture, None) for packet in encoder.encode(one))
 
 
-def answer(codec: int, width: int, height: int, sets: memoryview, picture: memoryview) -> tuple[int, bytes]:
+def answer(codec: int, width: int, height: int, sets: memoryview, picture: memoryview, old: str) -> tuple[int, bytes]:
     """What one request gets."""
     try:
-        frame, aspect = decode(CODECS[codec], annex_b(sets) + annex_b(picture))
-        return 1, jpeg(frame, fitted(frame, aspect, width, height))
+        data = bytes(picture) if codec == JPEG else annex_b(sets) + annex_b(picture)
+        frame, aspect = decode(CODECS[codec], data)
+        return 1, jpeg(frame, fitted(frame, aspect, width, height), old)
     except BadPictureError as error:
         return 0, str(error).encode()
-    except (av.FFmpegError, ValueError, MemoryError, KeyError) as error:
+    except (av.FFmpegError, ValueError, MemoryError, KeyError, OSError) as error:
+        # OSError: Pillow without fonts. A picture that cannot say that it is old is none.
         return 0, f"{type(error).__name__} in the decoder".encode()
 
 
@@ -138,9 +156,10 @@ def main() -> None:
     av.logging.set_level(av.logging.PANIC)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while len(head := source.read(REQUEST.size)) == REQUEST.size:
-        codec, width, height, sets_length, picture_length = REQUEST.unpack(head)
+        codec, width, height, sets_length, picture_length, old_length = REQUEST.unpack(head)
         body = memoryview(source.read(sets_length + picture_length))
-        good, result = answer(codec, width, height, body[:sets_length], body[sets_length:])
+        old = source.read(old_length).decode(errors="replace")
+        good, result = answer(codec, width, height, body[:sets_length], body[sets_length:], old)
         sink.write(ANSWER.pack(good, len(result)))
         sink.write(result)
         sink.flush()
