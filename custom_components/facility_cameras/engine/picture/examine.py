@@ -11,6 +11,7 @@ import logging
 import struct
 from typing import TypedDict, cast
 
+from ..api import Cause, Status
 from ..clock import Clock
 from ..media import Sample, StreamFormat
 from .start_worker import end_worker, start_worker
@@ -22,6 +23,14 @@ _LOGGER = logging.getLogger(__name__)
 _REQUEST = struct.Struct(">BIIII")
 _ANSWER = struct.Struct(">BIII")
 _CODECS = {"h264": 1, "h265": 2}
+#: What can be wrong with a picture: status → cause.
+FAULTS = {
+    Status.FROZEN.value: Cause.PICTURE_FROZEN.value,
+    Status.BLACK.value: Cause.PICTURE_BLACK.value,
+    Status.COVERED.value: Cause.PICTURE_COVERED.value,
+    Status.MOVED.value: Cause.PICTURE_MOVED.value,
+    Status.NO_STREAM.value: Cause.PICTURE_PLATE.value,
+}
 
 #: A worker that has not answered by then is stuck. The first answer includes its start.
 LOOK_S, START_S = 5.0, 20.0
@@ -32,7 +41,7 @@ TEXT_BYTES, KNOWN_BYTES, JPEG_BYTES = 64 << 10, 1 << 20, 1 << 20
 
 
 class LookError(Exception):
-    """This look gave nothing; the sentence says why. The next one may."""
+    """A look gave nothing; the sentence says why. The next one may."""
 
 
 class Asked(TypedDict):
@@ -53,7 +62,6 @@ class Verdict(TypedDict):
     """As in judge.py; `cpu_s` is what the look cost, seconds."""
 
     status: str
-    cause: str
     confidence: float
     since_us: int
     soon: bool
@@ -80,10 +88,9 @@ class Examine:
         self._failures = 0
         self._rest_until = 0.0
 
-    @property
-    def resting(self) -> bool:
-        """The worker failed again and again: no look is taken for some time."""
-        return self._clock.monotonic() < self._rest_until
+    def resting_s(self, now: float) -> float:
+        """How long no look is taken because the worker failed; `now` is monotonic seconds."""
+        return max(0.0, self._rest_until - now)
 
     async def look(self, stream: StreamFormat, sample: Sample, known: bytes, asked: Asked) -> Answer:
         """Have a key picture judged. Raises LookError."""
@@ -109,7 +116,7 @@ class Examine:
         except asyncio.CancelledError:
             await self.close()
             raise
-        return Answer(cast("Verdict", json.loads(parts[0])), parts[1], parts[2])
+        return Answer(_verdict(parts[0]), parts[1], parts[2])
 
     async def _ask(self, request: list[bytes]) -> list[bytes]:
         limit_s = LOOK_S
@@ -138,3 +145,26 @@ class Examine:
         worker, self._worker = self._worker, None
         if worker is not None:
             await end_worker(worker)
+
+
+def _verdict(text: bytes) -> Verdict:
+    """What the worker says: it read what a camera sent, and is not trusted. Raises LookError."""
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "status": str,
+        "confidence": (int, float),
+        "since_us": int,
+        "soon": bool,
+        "calm": bool,
+        "cpu_s": (int, float),
+    }
+    try:
+        told = json.loads(text)
+        good = all(isinstance(told.get(key), kind) for key, kind in kinds.items())
+    except (ValueError, AttributeError) as error:
+        raise LookError("an answer that cannot be read") from error
+    if not good or (told["status"] != "ok" and told["status"] not in FAULTS):
+        raise LookError("an answer that means nothing")
+    within = 0 <= told["confidence"] <= 1 and 0 <= told["since_us"] < 1 << 62 and 0 <= told["cpu_s"] < 60
+    if not within:
+        raise LookError("an answer out of bounds")
+    return cast("Verdict", {key: told[key] for key in kinds})

@@ -30,6 +30,11 @@ class Schedule:
         self.cost_s = COST_S
 
     @property
+    def cameras(self) -> int:
+        """How many there are."""
+        return len(self._due)
+
+    @property
     def every_s(self) -> float:
         """The distance of two looks at a camera now."""
         return min(max(EVERY_S, len(self._due) * self.cost_s / SHARE), LONGEST_S)
