@@ -15,24 +15,33 @@ from .alive import FAR_S, Liveness, frozen, learn, liveness
 from .groups import Group
 from .known import CELLS, MOVES_MAX, PASSING, VIEWS_MAX, Known, Suspicion, View
 from .seen import CELL, HEIGHT, WIDTH, Seen
-from .view import BORDER, Edges, Match, compare, shift
+from .view import BORDER, DETAILED, Edges, Match, compare, shift
 
 #: How sure a look must be to count, and in how many looks in a row, by the camera's sensitivity.
 LEAST = {"low": 0.85, "normal": 0.7, "high": 0.5}
+#: Of a turned camera a single look may be less sure by this: people walk by. All looks together must be sure enough.
+LOOSER = 0.1
 LOOKS = {"low": 4, "normal": 3, "high": 2}
 
 #: Views are learned for so long before one that is not known says anything, seconds and looks.
 LEARN_S, LEARN_LOOKS = 120.0, 4
 #: A known view counts once it was seen so often.
 TRUSTED = 3
-#: Shares of tiles in place: from SAME on it is that view, below STRANGE it is none.
+#: Shares of tiles in place: from SAME on it may be that view, below STRANGE it is none.
 SAME, STRANGE = 0.5, 0.25
+#: Tiles in place less those that show something else: from ALIKE on it is that view, below OTHER another. A wall
+#: with a pattern is like itself in many places, so that neither share alone says it.
+ALIKE, OTHER = 0.35, 0.25
+#: A camera that was found turned is back when so many tiles are in place.
+BACK = 0.6
 #: With fewer tiles there is nothing to go by.
 TILES = 6
 #: A camera that changed its view so often within a day is turned on purpose (PTZ): it learns, and is no alarm.
 MOVES, MOVES_S = 4, 86_400.0
 #: Brightness that 98 % of the picture stay below: of a black picture; of one bright enough to be covered or turned.
 BLACK, LIT = 40.0, 60.0
+#: Into how many tiles a camera's name and clock may reach.
+WRITTEN = 5
 #: A plate of a recorder: no sensor ever took it, and it stands still for so long, seconds.
 PLATE_PLAIN, PLATE_CLEAN, PLATE_STIR, PLATE_S = 0.6, 0.97, 0.5, 300.0
 
@@ -86,7 +95,7 @@ def judge(known: Known, look: Look) -> Verdict:
     if found is None:
         _learn_view(known, look, matches)
         learn(known, live, look.groups)
-    if found is not None and found.confidence < LEAST[look.sensitivity]:
+    if found is not None and found.confidence < LEAST[look.sensitivity] - (LOOSER if found.status == "moved" else 0):
         found = None
     _follow_strange(known, look, found)
     _confirm(known, look, live, found)
@@ -103,7 +112,7 @@ def judge(known: Known, look: Look) -> Verdict:
 
 def _fault(known: Known, look: Look, live: Liveness, matches: list[Match]) -> _Found | None:
     bright = _brightness(look)
-    if bright < BLACK and float(look.edges.detail.max()) < 0.35:
+    if bright < BLACK and _empty(look.edges):
         return _Found("black", "picture_black", 0.95 if bright < 0.8 * BLACK else 0.75)
     seen = look.seen
     if (
@@ -120,6 +129,12 @@ def _fault(known: Known, look: Look, live: Liveness, matches: list[Match]) -> _F
     return _turned_or_covered(known, look, matches)
 
 
+def _empty(edges: Edges) -> bool:
+    """Whether nothing is seen; writing may reach into a few tiles at the upper and lower edge."""
+    detailed = edges.detail >= DETAILED
+    return not detailed[1:-1].any() and int(detailed.sum()) <= WRITTEN
+
+
 def _brightness(look: Look) -> float:
     """What 98 % of the picture stay below, without the rows where cameras write, and without what is masked."""
     unmasked = ~np.repeat(np.repeat(look.masked, CELL, 0), CELL, 1)
@@ -134,22 +149,28 @@ def _turned_or_covered(known: Known, look: Look, matches: list[Match]) -> _Found
         for match, view in zip(matches, known.views, strict=True)
         if view.count >= TRUSTED and match.tiles >= TILES
     ]
-    if _learning(known) or not trusted or max(match.same for match in matches) >= STRANGE:
+    most = max((match.same for match in matches), default=1.0)
+    if _learning(known) or not trusted:
         return None
     lost = min(match.lost for match, _ in trusted)
     detail = max(match.detail for match, _ in trusted)
-    if lost >= 0.7 and detail < 0.3:
+    if most < STRANGE and lost >= 0.7 and detail < 0.3:
         return _Found("covered", "picture_covered", 0.55 + 0.4 * lost)
-    if detail < 0.3 or _often_moved(known, look.now_us):
+    if detail < 0.5 or most >= BACK or _often_moved(known, look.now_us):
         return None
+    if known.told is not None and known.told.status == "moved":
+        return _Found("moved", "picture_moved", known.told.confidence)
+    _, view = max(trusted, key=lambda one: one[0].same)
+    alike = max(match.same - match.away for match in matches)
+    if alike >= ALIKE:
+        return None
+    went = shift(view.edges, look.edges)
+    if went.by > 0.04 and went.fit > 0.3 and went.fit_in_place < 0.12 and went.fit > 3 * went.fit_in_place:
+        return _Found("moved", "picture_moved", 0.9)
     if all(view.colourless != look.seen.colourless for _, view in trusted):
         # The first night, or the first day: another light shows other edges.
         return None
-    best, view = max(trusted, key=lambda one: one[0].same)
-    went = shift(view.edges, look.edges)
-    if went.by > 0.04 and went.fit > 0.3 and went.fit > 2 * went.fit_in_place:
-        return _Found("moved", "picture_moved", 0.9)
-    return _Found("moved", "picture_moved", 0.8 if best.same < 0.15 else 0.6, more=1)
+    return _Found("moved", "picture_moved", min(0.95, 0.95 - alike), more=1)
 
 
 # Over several looks -----------------------------------------------------------------------------------------------
@@ -189,8 +210,9 @@ def _confirm(known: Known, look: Look, live: Liveness, found: _Found | None) -> 
         known.suspicion = Suspicion(found.status, found.cause, found.confidence, look.now, look.now_us)
         return
     suspicion.looks += 1
-    # As sure as the least sure of the looks.
-    suspicion.confidence = min(suspicion.confidence, found.confidence)
+    suspicion.confidence += (found.confidence - suspicion.confidence) / suspicion.looks
+    if suspicion.confidence < LEAST[look.sensitivity]:
+        return
     long_enough = found.status != "no_stream" or look.now - suspicion.since >= PLATE_S
     if suspicion.looks >= LOOKS[look.sensitivity] + found.more and long_enough:
         known.told, known.suspicion = suspicion, None
@@ -215,7 +237,8 @@ def _learn_view(known: Known, look: Look, matches: list[Match]) -> None:
     """Take in the view of a look that found nothing wrong."""
     now = look.edges
     place = max(range(len(matches)), key=lambda one: matches[one].same, default=-1)
-    if place >= 0 and matches[place].same >= SAME:
+    alike = matches[place].same - matches[place].away if place >= 0 else 0.0
+    if place >= 0 and matches[place].same >= SAME and alike >= ALIKE:
         view = known.views[place]
         view.count += 1
         view.last = known.looks
@@ -226,13 +249,14 @@ def _learn_view(known: Known, look: Look, matches: list[Match]) -> None:
         )
         if 0 <= known.current < len(known.views) and known.current != place:
             other = known.views[known.current]
-            if compare(other.edges, view.edges).same < STRANGE:
+            between = compare(other.edges, view.edges)
+            if between.same - between.away < OTHER:
                 _count_move(known, look.now_us)
         known.current = place
         return
     first_light = all(view.colourless != look.seen.colourless for view in known.views)
-    near = place >= 0 and matches[place].same >= STRANGE
-    if int((now.detail >= 0.35).sum()) < TILES:
+    near = alike >= ALIKE
+    if int((now.detail >= DETAILED).sum()) < TILES:
         return
     if not (_learning(known) or near or first_light or _often_moved(known, look.now_us)):
         return

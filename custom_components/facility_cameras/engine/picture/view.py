@@ -26,6 +26,8 @@ _TILE_HEIGHT, _TILE_WIDTH = (FIELD_HEIGHT - 2 * BORDER) // ROWS, FIELD_WIDTH // 
 DETAILED = 0.35
 #: A tile matches from this correlation on.
 MATCHES = 0.3
+#: Below this it shows something else.
+OTHER = 0.15
 
 
 @dataclass(slots=True)
@@ -41,13 +43,13 @@ class Match:
     """How a picture compares with a known view.
 
     `same` is the share of the view's tiles with detail that are found in place, `lost` the share that has lost its
-    detail, `kept` how clear the found ones are compared with then, `tiles` how many there are to go by, `detail` how
-    much of all detail there is.
+    detail, `away` the share that shows something else, as clear, `tiles` how many there are to go by, `detail` how much
+    of all detail there is.
     """
 
     same: float
     lost: float
-    kept: float
+    away: float
     tiles: float
     detail: float
 
@@ -105,13 +107,13 @@ def compare(known: Edges, now: Edges) -> Match:
     there = known.detail >= DETAILED
     tiles = int(there.sum())
     if not tiles:
-        return Match(1, 0, 1, 0, 1)
+        return Match(1, 0, 0, 0, 1)
     alike = correlation(known.field, now.field)
     found = there & (alike >= MATCHES)
     gone = there & (alike < 0.2) & (now.detail < 0.3 * known.detail)
-    kept = float(np.median(now.detail[found] / known.detail[found])) if found.any() else 0.0
+    away = there & (alike < OTHER) & (now.detail > 0.4 * known.detail)
     detail = float(now.detail.sum() / known.detail.sum())
-    return Match(float(found.sum()) / tiles, float(gone.sum()) / tiles, kept, tiles, detail)
+    return Match(float(found.sum()) / tiles, float(gone.sum()) / tiles, float(away.sum()) / tiles, tiles, detail)
 
 
 def shift(known: Edges, now: Edges) -> Shift:
