@@ -154,7 +154,8 @@ class Examiner:
         """Look at one camera after the other, for ever. Ends only by being cancelled."""
         await self._try(lambda: known_files.clear(self._folder, self._clock.utc()))
         while True:
-            await asyncio.sleep(min(TICK_S, await self.step()))
+            wait_s = await self.step()
+            await asyncio.sleep(min(TICK_S, wait_s))
 
     async def step(self) -> float:
         """Take the look that is due, if any; returns how long there will be none, seconds."""

@@ -4,7 +4,7 @@ Times are monotonic seconds. Pure: whoever looks asks for the next one and says 
 """
 
 from collections.abc import Hashable
-import zlib
+import hashlib
 
 #: The usual distance of two looks at a camera, and the longest.
 EVERY_S, LONGEST_S = 30.0, 60.0
@@ -41,7 +41,7 @@ class Schedule:
 
     def add(self, camera: str, now: float) -> None:
         """A camera comes: its first look is soon, but not at the same time as that of all others."""
-        self._due[camera] = now + SOON_S * _place(camera)
+        self._due[camera] = now + NEW_S * _place(camera)
         self._looks[camera] = 0
 
     def remove(self, camera: str) -> None:
@@ -83,4 +83,4 @@ class Schedule:
 
 def _place(of: Hashable) -> float:
     """A number from 0 to 1 that is always the same for the same thing."""
-    return zlib.crc32(repr(of).encode()) / 2**32
+    return int.from_bytes(hashlib.sha256(repr(of).encode()).digest()[:4]) / 2**32
