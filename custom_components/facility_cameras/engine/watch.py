@@ -121,6 +121,12 @@ class Watch:
         """What was found wrong with the picture when it was last looked at."""
         return self._picture
 
+    @property
+    def evidence(self) -> str:
+        """The id of the pictures kept with what is shown now, "" if none."""
+        seen = self._picture
+        return seen["evidence"] if seen is not None and seen["status"] == self.shown[0] else ""
+
     def check(self) -> None:
         """Time passed, or something was told: what is shown is renewed."""
         now = self._clock.monotonic()
