@@ -7,18 +7,18 @@ import asyncio
 from collections.abc import Callable
 import logging
 from pathlib import Path
+from typing import Literal
 
 from . import saved
-from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, Standing
+from .api import CameraConfig, CameraState, FacilityConfig, FacilityState
 from .api_footage import CameraCompleteness
 from .archive.archive import Archive
 from .archive.backlog import Memory
-from .archive.retention import DAY_US, YOUNGEST_US, Rules
-from .camera import Camera
+from .camera import Camera, same_session
 from .causes import Causes
 from .clock import Clock, microseconds
 from .completeness import Completeness
-from .facility_state import facility_state
+from .facility_state import facility_state, rules
 from .feed import Feed
 from .folder_name import folder_name
 from .gate import BeforeMemory
@@ -28,6 +28,8 @@ from .picture.last_picture import LastPictures
 from .protection import Protection
 from .recorder import Recorder
 from .rtsp.url import parse_url
+from .standing import connects
+from .standings import Standings
 from .ticker import Ticker
 
 _LOGGER = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class Supervisor:
         self.protection = Protection(clock)
         self.ledger = Ledger(folder, clock)
         self.causes = Causes(self.ledger, clock)
+        self.standings = Standings(self.ledger, clock, self._saved["maintenance"], self._planned)
         self.pictures = LastPictures(folder / "last_pictures", clock)
         #: Called with the state of a camera that changed, and with the id of one that is gone.
         self.on_changed: Callable[[CameraState], None] = lambda _state: None
@@ -103,6 +106,7 @@ class Supervisor:
                 # Each as a call of its own: one that fails holds up none of the others, nor this.
                 loop.call_soon(camera.check)
                 loop.call_soon(self._tell_ledger, camera)
+            loop.call_soon(self.standings.tick)
             loop.call_soon(self.causes.tick)
             loop.call_soon(self.protection.check)
             loop.call_soon(self.ledger.beat)
@@ -131,6 +135,7 @@ class Supervisor:
                 "facilities": list(self._facilities.values()),
                 "restream_port": self._saved["restream_port"],
                 "logins": dict(self._logins.remembered),
+                "maintenance": self.standings.kept,
             }
             try:
                 await asyncio.to_thread(saved.save, self._folder, content)
@@ -193,15 +198,21 @@ class Supervisor:
         self._renew_archives()
         await self.save()
 
-    def set_wanted(self, camera: Camera, *, wanted: bool) -> None:
+    def set_said(self, camera: Camera, key: Literal["wanted", "required"], *, said: bool) -> None:
         """What a camera's schedule or entity says now. Saved within a second."""
-        facility = self._facilities[camera.facility]
-        for config in facility["cameras"]:
+        for config in self._facilities[camera.facility]["cameras"]:
             if config["id"] == camera.config["id"]:
-                config["wanted"] = wanted
-                self._save_wanted.set()
-        camera.take({**camera.config, "wanted": wanted})
+                config[key] = said
+                self.standings.put(config, camera.facility)
+                camera.take({**config})
+        self._save_wanted.set()
         self.on_changed(camera.state())
+
+    def _planned(self, identity: str) -> None:
+        """Maintenance of a camera began or ended."""
+        self._save_wanted.set()
+        if (camera := self._cameras.get(identity)) is not None:
+            self.on_changed(camera.state())
 
     def _apply(self, facility: FacilityConfig) -> None:
         before = self._facilities.get(facility["id"])
@@ -215,12 +226,15 @@ class Supervisor:
         self._facilities[facility["id"]] = facility
         for config in wanted.values():
             known = self._cameras.get(config["id"])
-            if known is not None and same_archive and _same_session(known.config, config):
+            if off := not connects(config):
+                # Before its session ends: in no moment is a camera required that is switched off.
+                self.standings.put(config, facility["id"])
+            if known is not None and same_archive and same_session(known.config, config):
                 known.take(config)
             else:
                 self._add(config, facility, archive)
-            self.ledger.describe(config["id"], config["name"], facility["id"], "")
-            self.ledger.stand(config["id"], Standing.REQUIRED)
+            if not off:
+                self.standings.put(config, facility["id"])
         self._renew_archives()
 
     def _archive(self, facility: FacilityConfig) -> Archive:
@@ -240,7 +254,7 @@ class Supervisor:
         """Days to keep for each archive; one that no facility uses any more is closed."""
         for key, archive in tuple(self._archives.items()):
             facilities = [one for one in self._facilities.values() if _archive_key(one) == key]
-            archive.cleaner.rules = {one["id"]: _rules(one) for one in facilities}
+            archive.cleaner.rules = {one["id"]: rules(one) for one in facilities}
             archive.cleaner.days = {
                 camera["id"]: camera["days_to_keep"] or one["days_to_keep"]
                 for one in facilities
@@ -269,6 +283,7 @@ class Supervisor:
             logins=self._logins,
             dialogues=self._dialogues,
             last_picture=self.pictures.of(config["id"]),
+            maintenance=self.standings.maintenance,
             changed=self._tell,
         )
         if before is not None:
@@ -335,6 +350,7 @@ class Supervisor:
             self._end(task)
             if told:
                 self.ledger.gone(identity)
+                self.standings.forget(identity)
                 self.causes.remove(identity)
                 self.on_removed(identity)
 
@@ -406,10 +422,6 @@ class Supervisor:
         return await asyncio.to_thread(lambda: [state(one) for one in tuple(self._facilities.values())])
 
 
-def _rules(facility: FacilityConfig) -> Rules:
-    return Rules(facility["days_to_keep"], facility["quota_bytes"], max(facility["least_days"] * DAY_US, YOUNGEST_US))
-
-
 def _archive_key(facility: FacilityConfig) -> tuple[str, str]:
     """Two facilities may share an archive; a slash more or less is no other folder."""
     return str(Path(facility["archive"])), facility["archive_id"]
@@ -420,10 +432,6 @@ async def _close_behind(archive: Archive, ending: tuple[asyncio.Task[None], ...]
     if ending:
         await asyncio.wait(ending, timeout=3)
     await asyncio.to_thread(archive.close)
-
-
-def _same_session(known: CameraConfig, wanted: CameraConfig) -> bool:
-    return all(known[key] == wanted[key] for key in ("url", "username", "password", "audio"))
 
 
 def _settler(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> Callable[[], None]:
