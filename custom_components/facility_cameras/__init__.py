@@ -23,8 +23,10 @@ from . import (
     footage_in_backups,
     holds,
     issues,
+    maintenance,
     recordings,
     views,
+    who,
     wording,
 )
 from .const import DOMAIN, PLATFORMS
@@ -58,7 +60,9 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, core_changed)
     await hub.outages.async_load()
     await wording.async_load(hass)
+    who.async_register(hass)
     actions.async_register(hass)
+    maintenance.async_register(hass)
     recordings.async_register(hass)
     exports.async_register(hass)
     holds.async_register(hass)

@@ -1,4 +1,4 @@
-"""Connectivity of each camera: true now, also while the camera is away."""
+"""Connectivity of each camera, true now, also while the camera is away; and whether it is under maintenance."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -13,6 +13,7 @@ from . import wording
 from .const import CONF_ZONE
 from .coordinator import FacilityConfigEntry, FacilityCoordinator
 from .entity import CameraOwnedEntity, async_add_for_cameras
+from .maintenance_sensor import MaintenanceSensor
 
 PARALLEL_UPDATES = 0
 
@@ -20,9 +21,14 @@ PARALLEL_UPDATES = 0
 async def async_setup_entry(
     _hass: HomeAssistant, entry: FacilityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add one connectivity sensor per camera."""
+    """Add the binary sensors of each camera."""
     async_add_for_cameras(
-        entry, async_add_entities, lambda coordinator, camera_id: [ConnectivitySensor(coordinator, camera_id)]
+        entry,
+        async_add_entities,
+        lambda coordinator, camera_id: [
+            ConnectivitySensor(coordinator, camera_id),
+            MaintenanceSensor(coordinator, camera_id),
+        ],
     )
 
 
