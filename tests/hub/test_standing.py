@@ -3,11 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_RECONFIGURE
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.exceptions import ServiceValidationError
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from tests.hub.stage import Simulator, camera_id, entity_id, state, until, until_online
