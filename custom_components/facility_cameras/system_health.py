@@ -6,7 +6,8 @@ from homeassistant.components.system_health import SystemHealthRegistration
 from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
-from .hub import HUB
+from .engine_client import EngineError
+from .hub import HUB, Hub
 
 
 @callback
@@ -33,4 +34,27 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     }
     if hub.info is not None:
         info["engine_build"] = hub.info["build"][:12]
+    if (health := hub.state.health) is not None:
+        info["engine_cpu"] = _told(health["cpu_percent"], "%")
+        info["engine_lag"] = _told(health["loop_lag_ms"], "ms")
+        info["engine_memory"] = _told(None if health["memory_bytes"] is None else health["memory_bytes"] / 1e6, "MB")
+        info["engine_handles"] = _told(health["handles"], "")
+        clock = health["clock_synchronised"]
+        info["clock"] = "unknown" if clock is None else "synchronised" if clock else "not synchronised"
+        info["common_causes"] = len(hub.state.common_causes)
+        info["ledger"] = _async_ledger(hub)
     return info
+
+
+def _told(value: float | None, unit: str) -> str:
+    return "unknown" if value is None else f"{value:.0f} {unit}".rstrip()
+
+
+async def _async_ledger(hub: Hub) -> str:
+    """Whether what is observed can be written down."""
+    try:
+        state = await hub.client.ledger()
+    except EngineError:
+        return "unknown"
+    words = state["problem"] or "ok"
+    return f"{words}, {state['dropped']} changes lost" if state["dropped"] else words
