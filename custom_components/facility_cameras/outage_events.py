@@ -29,7 +29,9 @@ class LastOutage(CameraOwnedEntity, EventEntity):
         """One per camera."""
         super().__init__(coordinator, camera_id, description.key)
         self.entity_description = description
-        self._known = False
+        self._looked = False
+        #: When the outage began that was over when we first looked, and nothing had been told before.
+        self._passed_over: str | None = None
 
     @override
     @callback
@@ -42,13 +44,15 @@ class LastOutage(CameraOwnedEntity, EventEntity):
         if found is None:
             return None
         outage, told = found["last_outage"], self.state_attributes
-        first = not self._known and told.get("event_type") is None
-        self._known = True
-        if outage is None:
+        began = _time(outage["start"]) if outage is not None else None
+        if not self._looked and told.get("event_type") is None and outage is not None and not outage["lasts"]:
+            self._passed_over = began
+        self._looked = True
+        if outage is None or began == self._passed_over:
             return None
         change = BEGAN if outage["lasts"] else ENDED
-        same = told.get("from") == _time(outage["start"])
-        if (same and told.get("event_type") in (change, ENDED)) or (first and change == ENDED):
+        same = told.get("from") == began
+        if same and told.get("event_type") in (change, ENDED):
             return None
         self._trigger_event(change, self._facts(outage, told if same else {}))
         self.async_write_ha_state()
