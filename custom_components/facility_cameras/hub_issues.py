@@ -12,8 +12,8 @@ from .engine_client import EngineError
 from .hub import Hub
 
 EVERY = timedelta(seconds=60)
-#: So many looks in a row have to find the clock not synchronised: after a start, or when a line is down for a moment, it is no
-#: trouble yet. Looks are counted, for it is the clock that is in doubt.
+#: So many looks in a row have to find the clock not synchronised: after a start, or while a line is down for a moment, it
+#: is no trouble yet. Looks are counted, for it is the clock that is in doubt.
 CLOCK_LOOKS = 11
 ISSUE_CLOCK = "clock_not_synchronised"
 ISSUE_LEDGER = "ledger"
@@ -22,56 +22,64 @@ ISSUE_LEDGER = "ledger"
 @callback
 def async_watch(hass: HomeAssistant, hub: Hub) -> None:
     """Keep them true from now on, as long as Home Assistant runs."""
-    looks = 0
+    async_track_time_interval(hass, HubIssues(hass, hub).async_look, EVERY, cancel_on_shutdown=True)
 
-    async def look(_now: object) -> None:
-        nonlocal looks
-        if not hub.coordinators:
-            ir.async_delete_issue(hass, DOMAIN, ISSUE_LEDGER)
-        looks = looks + 1 if hub.state.health and hub.state.health["clock_synchronised"] is False else 0
-        if looks >= CLOCK_LOOKS:
-            _tell_clock(hass)
-        elif looks == 0:
-            ir.async_delete_issue(hass, DOMAIN, ISSUE_CLOCK)
-        if not hub.connected:
+
+class HubIssues:
+    """Keeps them true."""
+
+    def __init__(self, hass: HomeAssistant, hub: Hub) -> None:
+        """Nothing is looked at yet."""
+        self._hass = hass
+        self._hub = hub
+        self._looks = 0
+
+    async def async_look(self, _now: object = None) -> None:
+        """Look once: what is so is told, what is no longer so is not."""
+        self._look_at_clock()
+        if not self._hub.coordinators:
+            ir.async_delete_issue(self._hass, DOMAIN, ISSUE_LEDGER)
+        if not self._hub.connected:
             return
         try:
-            problem = (await hub.client.ledger())["problem"]
+            problem = (await self._hub.client.ledger())["problem"]
         except EngineError as error:
             LOGGER.debug("The engine does not tell of its ledger: %s", error)
             return
-        _tell_ledger(hass, problem, str(hub.process.paths.state))
+        self._tell_ledger(problem)
 
-    async_track_time_interval(hass, look, EVERY, cancel_on_shutdown=True)
+    def _look_at_clock(self) -> None:
+        health = self._hub.state.health
+        if health is None or health["clock_synchronised"] is not False:
+            self._looks = 0
+            ir.async_delete_issue(self._hass, DOMAIN, ISSUE_CLOCK)
+            return
+        self._looks += 1
+        if self._looks < CLOCK_LOOKS:
+            return
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            ISSUE_CLOCK,
+            is_fixable=False,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=ISSUE_CLOCK,
+        )
 
-
-@callback
-def _tell_clock(hass: HomeAssistant) -> None:
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        ISSUE_CLOCK,
-        is_fixable=False,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=ISSUE_CLOCK,
-    )
-
-
-@callback
-def _tell_ledger(hass: HomeAssistant, told: str, folder: str) -> None:
-    if not told:
-        ir.async_delete_issue(hass, DOMAIN, ISSUE_LEDGER)
-        return
-    try:
-        problem = LedgerProblem(told)
-    except ValueError:
-        problem = LedgerProblem.FAILED
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        ISSUE_LEDGER,
-        is_fixable=False,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key=problem.value,
-        translation_placeholders={"folder": folder},
-    )
+    def _tell_ledger(self, told: str) -> None:
+        if not told:
+            ir.async_delete_issue(self._hass, DOMAIN, ISSUE_LEDGER)
+            return
+        try:
+            problem = LedgerProblem(told)
+        except ValueError:
+            problem = LedgerProblem.FAILED
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            ISSUE_LEDGER,
+            is_fixable=False,
+            severity=ir.IssueSeverity.ERROR,
+            translation_key=problem.value,
+            translation_placeholders={"folder": str(self._hub.process.paths.state)},
+        )

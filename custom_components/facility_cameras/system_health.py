@@ -1,5 +1,6 @@
 """What Home Assistant's system page says of us."""
 
+import asyncio
 from typing import Any
 
 from homeassistant.components.system_health import SystemHealthRegistration
@@ -8,6 +9,9 @@ from homeassistant.core import HomeAssistant, callback
 from .const import DOMAIN
 from .engine_client import EngineError
 from .hub import HUB, Hub
+
+#: The page waits five seconds for all of it.
+_LEDGER_S = 3.0
 
 
 @callback
@@ -42,7 +46,7 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         clock = health["clock_synchronised"]
         info["clock"] = "unknown" if clock is None else "synchronised" if clock else "not synchronised"
         info["common_causes"] = len(hub.state.common_causes)
-        info["ledger"] = _async_ledger(hub)
+        info["ledger"] = await _async_ledger(hub)
     return info
 
 
@@ -53,8 +57,9 @@ def _told(value: float | None, unit: str) -> str:
 async def _async_ledger(hub: Hub) -> str:
     """Whether what is observed can be written down."""
     try:
-        state = await hub.client.ledger()
-    except EngineError:
+        async with asyncio.timeout(_LEDGER_S):
+            state = await hub.client.ledger()
+    except EngineError, TimeoutError:
         return "unknown"
     words = state["problem"] or "ok"
     return f"{words}, {state['dropped']} changes lost" if state["dropped"] else words

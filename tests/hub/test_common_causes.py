@@ -1,7 +1,7 @@
 """Cameras that go away together are one event of their facility, in words, and one when they are back."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from homeassistant.core import HomeAssistant
 import pytest
@@ -24,7 +24,7 @@ async def set_up(home: HomeAssistant, entry: MockConfigEntry) -> None:
 
 def cause(entry: MockConfigEntry, *cameras: str, **more: Any) -> CommonCause:
     """One as the engine tells it."""
-    found: CommonCause = {
+    found = {
         "id": "1",
         "kind": "host",
         "likely": "recorder",
@@ -37,7 +37,7 @@ def cause(entry: MockConfigEntry, *cameras: str, **more: Any) -> CommonCause:
         "ended": None,
         "part_of": "",
     }
-    return {**found, **more}  # type: ignore[typeddict-item]
+    return cast("CommonCause", {**found, **more})
 
 
 async def test_cameras_of_one_device_go_and_come_back_together(
