@@ -14,6 +14,7 @@ from . import wording
 from .const import CONF_ZONE
 from .coordinator import FacilityConfigEntry, FacilityCoordinator
 from .entity import CameraOwnedEntity, async_add_for_cameras
+from .health_sensors import CLOCK_SYNCHRONISED, ClockSynchronised
 
 PARALLEL_UPDATES = 0
 
@@ -21,7 +22,8 @@ PARALLEL_UPDATES = 0
 async def async_setup_entry(
     _hass: HomeAssistant, entry: FacilityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the binary sensors of each camera."""
+    """Add the binary sensors of each camera, and the hub's clock."""
+    async_add_entities([ClockSynchronised(entry.runtime_data, CLOCK_SYNCHRONISED)])
     async_add_for_cameras(
         entry,
         async_add_entities,

@@ -169,7 +169,9 @@ async def test_maintenance_of_a_facility_and_what_is_refused(
     until_time = dt_util.now() + timedelta(hours=2)
     target = {"device_id": device.id, "reason": "Bảo trì"}
     await call(home, "start_maintenance", **target, until=until_time.isoformat())
-    await until(lambda: {state(home, "binary_sensor", one, "maintenance") for one in (gate, yard)} == {"on"}, what="both")
+    await until(
+        lambda: {state(home, "binary_sensor", one, "maintenance") for one in (gate, yard)} == {"on"}, what="both"
+    )
     for wrong in ({"duration": {"days": 31}}, {"duration": {"seconds": 0}}, {"until": "2020-01-01 00:00:00"}):
         with pytest.raises(ServiceValidationError) as error:
             await call(home, "start_maintenance", **target, **wrong)
@@ -191,7 +193,9 @@ async def test_maintenance_of_a_facility_and_what_is_refused(
             DOMAIN, "end_maintenance", {"device_id": device.id}, blocking=True, context=Context(user_id=user.id)
         )
     await call(home, "end_maintenance", device_id=device.id)
-    await until(lambda: {state(home, "binary_sensor", one, "maintenance") for one in (gate, yard)} == {"off"}, what="both")
+    await until(
+        lambda: {state(home, "binary_sensor", one, "maintenance") for one in (gate, yard)} == {"off"}, what="both"
+    )
 
 
 async def test_required_hours_and_retirement(
