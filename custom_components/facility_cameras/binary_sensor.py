@@ -1,4 +1,4 @@
-"""Connectivity of each camera: true now, also while the camera is away."""
+"""Connectivity and picture problem of each camera: true now, also while the camera is away."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -13,6 +13,7 @@ from . import wording
 from .const import CONF_ZONE
 from .coordinator import FacilityConfigEntry, FacilityCoordinator
 from .entity import CameraOwnedEntity, async_add_for_cameras
+from .picture_problem import found_picture, has_picture_problem, picture_sentence
 
 PARALLEL_UPDATES = 0
 
@@ -20,9 +21,14 @@ PARALLEL_UPDATES = 0
 async def async_setup_entry(
     _hass: HomeAssistant, entry: FacilityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add one connectivity sensor per camera."""
+    """Add both sensors of each camera."""
     async_add_for_cameras(
-        entry, async_add_entities, lambda coordinator, camera_id: [ConnectivitySensor(coordinator, camera_id)]
+        entry,
+        async_add_entities,
+        lambda coordinator, camera_id: [
+            ConnectivitySensor(coordinator, camera_id),
+            PictureProblemSensor(coordinator, camera_id),
+        ],
     )
 
 
@@ -51,5 +57,32 @@ class ConnectivitySensor(CameraOwnedEntity, BinarySensorEntity):
         if state := self.coordinator.camera(self.camera_id):
             attributes["problem"] = wording.problem_sentence(self.hass, state["problem"])
             attributes["since"] = dt_util.utc_from_timestamp(state["since"] // 1_000_000).isoformat()
+        self._attr_extra_state_attributes = attributes
+        return (self._attr_is_on, *attributes.values())
+
+
+class PictureProblemSensor(CameraOwnedEntity, BinarySensorEntity):
+    """On: frozen, black, covered, moved, or a recorder's "no video" picture. Unknown: the camera is away."""
+
+    _attr_translation_key = "picture_problem"
+    _attr_device_class = BinarySensorDeviceClass.PROBLEM
+
+    def __init__(self, coordinator: FacilityCoordinator, camera_id: str) -> None:
+        """One per camera."""
+        super().__init__(coordinator, camera_id, "picture_problem")
+
+    def _take(self) -> Hashable:
+        self._attr_is_on = has_picture_problem(self.coordinator, self.camera_id)
+        attributes: dict[str, Any] = dict.fromkeys(("kind", "cause", "problem", "confidence", "since", "evidence"))
+        if (picture := found_picture(self.coordinator, self.camera_id)) is not None:
+            attributes = {
+                "kind": picture["status"],
+                "cause": picture["cause"],
+                "problem": picture_sentence(self.hass, picture),
+                # In steps that tell something: every other one is a row in the recorder.
+                "confidence": round(picture["confidence"], 1),
+                "since": dt_util.utc_from_timestamp(picture["since"] // 1_000_000).isoformat(),
+                "evidence": picture["evidence"],
+            }
         self._attr_extra_state_attributes = attributes
         return (self._attr_is_on, *attributes.values())
