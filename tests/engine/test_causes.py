@@ -2,11 +2,17 @@
 
 from pathlib import Path
 
+import pytest
+
+from custom_components.facility_cameras.engine import machine
+from custom_components.facility_cameras.engine.api import Status
 from custom_components.facility_cameras.engine.api_health import CommonCause, CommonKind, HubFault, LikelyCause
+from custom_components.facility_cameras.engine.causes import Causes
 from custom_components.facility_cameras.engine.clock import microseconds
 from custom_components.facility_cameras.engine.ledger.intervals import intervals
 from custom_components.facility_cameras.engine.ledger.opening import FILE
 from custom_components.facility_cameras.engine.ledger.reading import Reading
+from tests.engine.ledgers import Machine, ledger_in, live
 from tests.engine.receiving import Rig, spec
 
 
@@ -76,3 +82,19 @@ async def test_time_in_which_the_hub_had_no_network_is_unknown(tmp_path: Path) -
             after = list(intervals(reading, "one", up, microseconds(rig.clock.utc())))
         assert during == {"unknown"}
         assert after[-1]["status"] == "online"
+
+
+@pytest.mark.parametrize(("hours_off", "kept", "doubtful"), [(20, False, True), (20, True, False), (1, False, False)])
+def test_a_clock_far_ahead_of_the_last_watch_is_doubtful_if_nobody_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours_off: int, kept: bool, doubtful: bool
+) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 60, Status.ONLINE)
+        assert ledger.away_us == 0
+    clock.offset += hours_off * 3600
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 60, Status.ONLINE)
+        causes = Causes(ledger, clock)
+        monkeypatch.setattr(machine.Machine, "clock_unkept", property(lambda _: not kept))
+        assert causes.clock_doubtful is doubtful

@@ -26,6 +26,10 @@ _LOGGER = logging.getLogger(__name__)
 _LOOKED_AT = frozenset({Status.UNREACHABLE, Status.STALLED})
 #: Neither here nor away: nothing is known, or it is not to be connected.
 _NEITHER = frozenset({Status.UNKNOWN, Status.DISCONNECTED})
+#: A clock that was not kept and is ahead of the last watch by more than this may be wrong.
+AHEAD_US = 43_200_000_000
+#: So many cameras of an event are named in the ledger's note of it, which is bounded; `total` counts all.
+NOTED = 100
 
 
 class Causes:
@@ -48,6 +52,13 @@ class Causes:
     def lasting(self) -> list[CommonCause]:
         """The events that last."""
         return list(self._lasting.values())
+
+    @property
+    def clock_doubtful(self) -> bool:
+        """Whether our clock may be far ahead without anybody having noticed: nobody keeps it, this machine began not long
+        ago, and it says that nobody had watched for long.
+        """
+        return self.machine.clock_unkept and self._ledger.away_us > AHEAD_US
 
     def add(self, camera: Camera) -> None:
         """From now on this camera is looked after; another one of the same id takes its place."""
@@ -78,9 +89,8 @@ class Causes:
     def tick(self) -> None:
         """Called once a second."""
         self._common.tick()
-        health = self.machine.health()
-        if (synchronised := health["clock_synchronised"]) is not None:
-            self._ledger.trust(trusted=synchronised)
+        if self.machine.health()["clock_synchronised"] is not None:
+            self._ledger.trust(trusted=not self.machine.clock_unkept)
 
     async def close(self) -> None:
         """End every look."""
@@ -117,7 +127,7 @@ class Causes:
             self._lasting[cause["id"]] = cause
         else:
             self._lasting.pop(cause["id"], None)
-            self._ledger.note("common_cause", cause["facility"], "", cause)
+            self._ledger.note("common_cause", cause["facility"], "", {**cause, "cameras": cause["cameras"][:NOTED]})
             if cause["kind"] == CommonKind.HUB and cause["began"] < cause["ended"]:
                 self._ledger.hub_away(cause["began"], cause["ended"], cause["likely"])
         if cause["likely"] == LikelyCause.HUB_NETWORK:

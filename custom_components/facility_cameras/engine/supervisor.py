@@ -108,6 +108,7 @@ class Supervisor:
             loop.call_soon(self.ledger.beat)
             for archive in self._archives.values():
                 loop.call_soon(archive.duties.beat)
+                archive.cleaner.clock_doubtful = self.causes.clock_doubtful
             if self._save_wanted.is_set():
                 await self._save_later()
             await asyncio.sleep(1.0)
@@ -289,11 +290,17 @@ class Supervisor:
         identity, watch = camera.config["id"], camera.watch
         if self._cameras.get(identity) is not camera:
             return
-        status, problem, _ = watch.shown
+        status, problem, since_us = watch.shown
         seen = watch.picture
         evidence = seen["evidence"] if seen is not None and seen["status"] == status else ""
         self.ledger.tell(
-            identity, status, problem["cause"], problem.get("reach", ""), evidence, connected_us=watch.connected_us
+            identity,
+            status,
+            problem["cause"],
+            problem.get("reach", ""),
+            evidence,
+            since_us=since_us,
+            connected_us=watch.connected_us,
         )
         self.causes.told(camera)
 
