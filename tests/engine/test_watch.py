@@ -169,6 +169,18 @@ def test_what_was_found_of_the_address_is_told_while_it_is_away() -> None:
     told.watch.reach("device_gone")
     assert told.watch.shown[1].get("reach") == "device_gone"
     assert told.watch.shown[1]["cause"] == "connection_lost"
+    # Another try that fails takes nothing of it away.
+    told.away()
+    assert told.watch.shown[1].get("reach") == "device_gone"
+    told.away(Status.REFUSED)
+    assert "reach" not in told.watch.shown[1]
+    told.away()
+    told.watch.reach("")
+    assert "reach" not in told.watch.shown[1]
+    told.watch.reach("gateway")
+    told.online()
+    told.away()
+    assert "reach" not in told.watch.shown[1]
     told.online()
     told.watch.reach("device_gone")
     assert told.watch.shown[1] == NO_PROBLEM

@@ -136,7 +136,8 @@ class CameraConfig(TypedDict):
 
     `record` is the switch and has the last word. `wanted` is what a schedule or entity says now (True where always is
     meant; None: not known, what was last known holds). By an entity, footage begins `before_s` seconds before it became
-    wanted and goes on for `after_s`. `days_to_keep` 0 is as the facility.
+    wanted and goes on for `after_s`. `days_to_keep` 0 is as the facility. How its picture is judged: `sensitivity` is off,
+    low, normal or high; `mask` are areas that say nothing (x, y, width, height in shares of the picture).
     """
 
     id: str
@@ -150,6 +151,8 @@ class CameraConfig(TypedDict):
     wanted: bool | None
     before_s: float
     after_s: float
+    sensitivity: NotRequired[str]
+    mask: NotRequired[list[list[float]]]
 
 
 class FacilityConfig(TypedDict):
@@ -174,7 +177,14 @@ class FacilityConfig(TypedDict):
 
 
 #: What a hub, or a list that an earlier engine saved, may leave out.
-CAMERA_DEFAULTS: dict[str, object] = {"days_to_keep": 0, "wanted": True, "before_s": 0.0, "after_s": 0.0}
+CAMERA_DEFAULTS: dict[str, object] = {
+    "days_to_keep": 0,
+    "wanted": True,
+    "before_s": 0.0,
+    "after_s": 0.0,
+    "sensitivity": "normal",
+    "mask": [],
+}
 
 
 FACILITY_DEFAULTS: dict[str, object] = {

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import random
 
-from .api import CameraConfig, CameraState, Cause, Duty, Problem, Standing, Status
+from .api import CameraConfig, CameraState, Cause, Duty, PictureState, Problem, Standing, Status
 from .archive.archive import Archive
 from .camera_log import CameraLog
 from .clock import Clock, microseconds
@@ -284,6 +284,11 @@ class Camera:
             self._was_away = problem["cause"]
         self.tell_status()
 
+    def see(self, picture: PictureState | None) -> None:
+        """What is wrong with its picture now."""
+        self.watch.see(picture)
+        self.tell_status()
+
     def tell_status(self) -> None:
         """Tell people if what is shown of this camera is another status or cause than before."""
         if self.watch.shown != self._told_status:
@@ -380,7 +385,7 @@ class Camera:
             "standing": Standing.REQUIRED.value,
             "maintenance": None,
             "picture": self.watch.picture,
-            "evidence": "",
+            "evidence": self.watch.evidence,
             "clock_offset_s": None if clock_offset is None else round(clock_offset, 1),
             "keyframe_s": round(self.feed.key_distance_s, 2) or None,
             "format": None if stream is None else stream.describe(),

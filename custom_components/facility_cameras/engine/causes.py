@@ -18,12 +18,10 @@ from .common_cause import CommonCauses
 from .ledger.ledger import Ledger
 from .machine import Machine
 from .reach import LOOK_AGAIN_S, Looks
-from .watch import AWAY
+from .watch import AWAY, DUMB
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Of these the address is looked at: nothing comes from it. One that refuses says enough by that.
-_LOOKED_AT = frozenset({Status.UNREACHABLE, Status.STALLED})
 #: Neither here nor away: nothing is known, or it is not to be connected.
 _NEITHER = frozenset({Status.UNKNOWN, Status.DISCONNECTED})
 #: A clock that was not kept and is ahead of the last watch by more than this may be wrong.
@@ -79,7 +77,7 @@ class Causes:
             return
         if status not in _NEITHER:
             self._common.told(identity, status not in AWAY)
-        if status not in _LOOKED_AT:
+        if status not in DUMB:
             self._end_look(identity)
         elif identity not in self._looking:
             task = asyncio.get_running_loop().create_task(self._look(camera), name=f"look {identity}")

@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 
 from . import saved
-from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, Standing
+from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, PictureState, Standing
 from .api_footage import CameraCompleteness
 from .archive.archive import Archive
 from .archive.backlog import Memory
@@ -24,6 +24,7 @@ from .folder_name import folder_name
 from .gate import BeforeMemory
 from .ledger.ledger import Ledger
 from .logins import Logins
+from .picture.examiner import Examiner, settings_of
 from .picture.last_picture import LastPictures
 from .protection import Protection
 from .recorder import Recorder
@@ -67,6 +68,8 @@ class Supervisor:
         self.ledger = Ledger(folder, clock)
         self.causes = Causes(self.ledger, clock)
         self.pictures = LastPictures(folder / "last_pictures", clock)
+        self.examiner = Examiner(folder, clock)
+        self.examiner.on_finding = self._see
         #: Called with the state of a camera that changed, and with the id of one that is gone.
         self.on_changed: Callable[[CameraState], None] = lambda _state: None
         self.on_removed: Callable[[str], None] = lambda _camera: None
@@ -218,6 +221,7 @@ class Supervisor:
             known = self._cameras.get(config["id"])
             if known is not None and same_archive and _same_session(known.config, config):
                 known.take(config)
+                self.examiner.set(config["id"], settings_of(config))
             else:
                 self._add(config, facility, archive)
             self.ledger.describe(config["id"], config["name"], facility["id"], "")
@@ -278,8 +282,14 @@ class Supervisor:
             self._remove(config["id"], told=False)
         self._cameras[config["id"]] = camera
         self.causes.add(camera)
+        self.examiner.add(config["id"], camera.feed, settings_of(config))
         self._start(camera, before)
         self._tell(camera)
+
+    def _see(self, identity: str, picture: PictureState | None) -> None:
+        """What is wrong with a camera's picture now."""
+        if (camera := self._cameras.get(identity)) is not None:
+            camera.see(picture)
 
     def _tell(self, camera: Camera) -> None:
         self._tell_ledger(camera)
@@ -291,14 +301,12 @@ class Supervisor:
         if self._cameras.get(identity) is not camera:
             return
         status, problem, since_us = watch.shown
-        seen = watch.picture
-        evidence = seen["evidence"] if seen is not None and seen["status"] == status else ""
         self.ledger.tell(
             identity,
             status,
             problem["cause"],
             problem.get("reach", ""),
-            evidence,
+            watch.evidence,
             since_us=since_us,
             connected_us=watch.connected_us,
         )
@@ -333,6 +341,7 @@ class Supervisor:
             camera.last_picture.gone(camera.feed)
         if told:
             self.pictures.forget(identity)
+            self.examiner.remove(identity)
             self._logins.remove(identity)
             if camera is not None:
                 camera.archive.duties.gone(identity)
