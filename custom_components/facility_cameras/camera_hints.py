@@ -4,9 +4,11 @@ Each is told once, as a repair, with what to do. What is measured has to be so f
 is told, and otherwise for ten minutes before it is taken back: no hint comes and goes. `issues.py` keeps them true.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Self
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_URL
@@ -88,6 +90,25 @@ class _Seen:
     lost: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a camera is, as it was configured; `mac` is empty where it is not known."""
+
+    camera_id: str
+    title: str
+    facility: str
+    address: str
+    host: str
+    mac: str
+
+    @classmethod
+    def of(cls, entry: ConfigEntry, camera: ConfigSubentry) -> Self:
+        url = camera.data[CONF_URL]
+        mac = CameraDevice.of(camera.data).mac.casefold()
+        host = (URL(url).host or "").casefold()
+        return cls(camera.subentry_id, camera.title, entry.title, address_key(url), host, mac)
+
+
 class CameraHints:
     """The hints about the cameras of one facility."""
 
@@ -99,8 +120,8 @@ class CameraHints:
         self._coordinator = coordinator
         self._clock = clock or hass.loop.time
         self._seen: dict[str, _Seen] = {}
-        #: All cameras of all facilities, as they were compared last.
-        self._compared: tuple[tuple[ConfigEntry, ConfigSubentry], ...] = ()
+        #: The cameras of every facility, as they were compared last.
+        self._compared: tuple[Mapping[str, ConfigSubentry], ...] = ()
 
     @callback
     def update(self) -> None:
@@ -109,13 +130,7 @@ class CameraHints:
         self._seen = {camera_id: self._seen.get(camera_id) or _Seen() for camera_id in cameras}
         for camera_id in cameras:
             self._measure(camera_id)
-        entries = self._hass.config_entries.async_entries(DOMAIN, include_disabled=False)
-        everywhere = tuple((entry, camera) for entry in entries for camera in cameras_of(entry).values())
-        # Configurations seldom change, states all the time.
-        if everywhere != self._compared:
-            self._compared = everywhere
-            for camera_id, camera in cameras.items():
-                self._compare(camera_id, camera)
+        self._compare()
 
     def _measure(self, camera_id: str) -> None:
         """What the camera's state tells."""
@@ -143,29 +158,47 @@ class CameraHints:
         if self._tell("packets_lost", camera_id, seen.packets.told):
             self._create("packets_lost", camera_id, percent=f"{seen.packets.share * 100:.1f}")
 
-    def _compare(self, camera_id: str, camera: ConfigSubentry) -> None:
+    def _compare(self) -> None:
         """What the configurations of this Home Assistant's cameras tell: of two, the later one is told of."""
-        others = [(entry, other) for entry, other in self._compared if other.subentry_id != camera_id]
-        address, host = address_key(camera.data[CONF_URL]), _host(camera)
-        same = [(entry, other) for entry, other in others if address_key(other.data[CONF_URL]) == address]
-        self._tell_pair("same_address", camera_id, same)
-        mac = CameraDevice.of(camera.data).mac.casefold()
-        same = [(entry, other) for entry, other in others if mac and CameraDevice.of(other.data).mac.casefold() == mac]
-        # Lenses and channels of one device have one host. A whole model with one address (CAMERAS.md O14) is no pair.
-        hosts = {_host(other) for _, other in same}
-        self._tell_pair(
-            "same_mac", camera_id, same if len(hosts) == 1 and host not in hosts else [], mac=mac, host=host
-        )
+        entries = self._hass.config_entries.async_entries(DOMAIN, include_disabled=False)
+        subentries = tuple(entry.subentries for entry in entries)
+        if subentries == self._compared:
+            return  # configurations seldom change, states all the time
+        self._compared = subentries
+        by_address: defaultdict[str, list[_Place]] = defaultdict(list)
+        by_mac: defaultdict[str, list[_Place]] = defaultdict(list)
+        for entry in entries:
+            for camera in cameras_of(entry).values():
+                place = _Place.of(entry, camera)
+                by_address[place.address].append(place)
+                by_mac[place.mac].append(place)
+        own = self._coordinator.cameras()
+        for same in by_address.values():
+            self._tell_same("same_address", [place for place in same if place.camera_id in own], same)
+        for mac, same in by_mac.items():
+            # Lenses and channels of one device have one host. A whole model with one MAC (CAMERAS.md O14) has many.
+            pair = mac != "" and len({place.host for place in same}) == 2
+            self._tell_same("same_mac", [place for place in same if place.camera_id in own], same if pair else [])
 
-    def _tell_pair(
-        self, hint: str, camera_id: str, others: list[tuple[ConfigEntry, ConfigSubentry]], **words: str
-    ) -> None:
-        entry, other = min(others, key=lambda pair: pair[1].subentry_id, default=(None, None))
-        later = entry is not None and other is not None and other.subentry_id < camera_id
-        if self._tell(hint, camera_id, later) and entry is not None and other is not None:
-            self._create(
-                hint, camera_id, other=other.title, other_facility=entry.title, other_host=_host(other), **words
-            )
+    def _tell_same(self, hint: str, places: list[_Place], same: list[_Place]) -> None:
+        """Of each of `places`, tell the first of `same` that was there before it and is another device or address."""
+        for place in places:
+            before = [
+                other
+                for other in same
+                if other.camera_id < place.camera_id and (hint == "same_address" or other.host != place.host)
+            ]
+            if self._tell(hint, place.camera_id, bool(before)):
+                other = min(before, key=lambda place: place.camera_id)
+                self._create(
+                    hint,
+                    place.camera_id,
+                    other=other.title,
+                    other_facility=other.facility,
+                    other_host=other.host,
+                    host=place.host,
+                    mac=place.mac,
+                )
 
     def _tell(self, hint: str, camera_id: str, is_so: bool) -> bool:
         """Take a hint back that no longer is so. Returns whether it is so and not told yet."""
@@ -222,7 +255,3 @@ def _clock_words(offset_s: float) -> dict[str, str]:
 
 def _moment(moment: datetime) -> str:
     return f"{moment:%H:%M:%S %d/%m/%Y}"
-
-
-def _host(camera: ConfigSubentry) -> str:
-    return (URL(camera.data[CONF_URL]).host or "").casefold()

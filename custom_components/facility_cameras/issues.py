@@ -14,7 +14,6 @@ from .engine.api_footage import CopyCause
 @callback
 def async_watch(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBACK_TYPE:
     """Keep the issues of a facility and its cameras true from now on."""
-
     hints = camera_hints.CameraHints(hass, coordinator)
 
     @callback
