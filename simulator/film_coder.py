@@ -101,7 +101,7 @@ class FilmCoder:
         context.width, context.height, context.pix_fmt = self.film.width, self.film.height, "yuv420p"
         context.framerate, context.time_base = Fraction(_FPS), Fraction(1, _FPS)
         context.thread_count = 1
-        settings = f"qp={quality}:keyint=250:scenecut=0:repeat-headers=1:bframes=0:rc-lookahead=0"
+        settings = f"qp={quality}:keyint=250:scenecut=0:repeat-headers=1:bframes=0:rc-lookahead=0:ipratio=1.0"
         if self.codec == "h264":
             context.options = {"preset": "superfast", "tune": "zerolatency", "x264-params": settings + ":sync-lookahead=0"}
         else:
@@ -130,4 +130,4 @@ def camera(seed: int, kind: str, width: int = 640, height: int = 360) -> FilmCod
     """A film and its coder, of the codec, quality and distance of key pictures that the seed chooses."""
     chance = Random(f"camera/{seed}/{kind}")
     codec: Codec = chance.choice(("h264", "h264", "h265"))
-    return FilmCoder(Film(seed, KINDS[kind].name, width, height), codec, chance.choice((24, 28, 32, 36)), chance.choice((25, 50, 100)))
+    return FilmCoder(Film(seed, KINDS[kind].name, width, height), codec, chance.choice((18, 22, 27, 33)), chance.choice((25, 50, 100)))

@@ -42,7 +42,7 @@ class Day:
         self._seed, self._kind, self._site = seed, kind, site
         self._fails_at = fault_at if kind == "black_no_light" else None
         self._noon = 12 + chance.uniform(-0.5, 0.5)
-        self._street_lamp = 0.02 if kind == "insects" or chance.random() < 0.4 else 0.0
+        self._street_lamp = 0.02 if kind != "insects" and chance.random() < 0.4 else 0.0
         self._closes = chance.choice((18.0, 20.0, 22.0))
         self._always_lit = kind in ("empty_corridor", "black_no_light") or chance.random() < 0.3
         self._has_infrared = kind != "black_no_light"

@@ -49,7 +49,7 @@ class Sensor:
         height, width = luma.shape
         sigma = self._strength * (0.5 + 0.5 * math.sqrt(gain))
         luma += self._noise[y : y + height, x : x + width] * np.float32(sigma)
-        return np.clip(luma, 4, 250, out=luma).astype(np.uint8), gain
+        return np.clip(luma + np.float32(0.5), 4, 250).astype(np.uint8), gain
 
 
 class Weather:
@@ -70,6 +70,14 @@ class Weather:
             return 0.0
         ramp = 0.4 if self._kind == "fog" else 0.1
         return min(1.0, part / ramp, (1 - part) / ramp) * chance.uniform(0.5, 1.0)
+
+    def lies(self, second: float) -> float:
+        """How much snow lies, 0 to 1: it gathers while it falls, and melts within two hours."""
+        if self._kind != "snow":
+            return 0.0
+        # As much as fell in the last hours, late snow most.
+        fell = [self.strength(max(0.0, second - ago)) for ago in range(0, 7200, 600)]
+        return min(1.0, sum(fell) / 6)
 
     def lay(self, light: Shine, second: float, *, infrared: bool) -> None:
         """Onto `light`, which is changed."""

@@ -48,7 +48,8 @@ class Film:
         #: shares of width and height.
         self.has_clock = kind != "no_clock" and (kind.startswith("no_video") or chance.random() < 0.75)
         self.clock_box = (0.0, 0.0, 0.5, 0.1)
-        self._place = Place(seed, site, width, height)
+        # No two films have one place.
+        self._place = Place(self._chance("place").getrandbits(30), site, width, height)
         self._day = Day(seed, kind, site, self.fault_at)
         self._comings = Comings(seed, kind, self._place.ground / height - 1)
         quiet = kind == "empty_corridor" or chance.random() < 0.35
@@ -61,6 +62,7 @@ class Film:
             Aim(chance.uniform(-0.8, 0.8), chance.uniform(-0.3, 0.3), chance.choice((1.0, 1.4, 2.0)))
             for _ in range(chance.randint(3, 5))
         ]
+        self._roof = chance.uniform(0.2, 1.2)
         self._dwell_s = chance.uniform(40, 240)
         self._turned = self._turn(chance)
         self._linear = ((np.arange(256) / 255) ** 2.2).astype(np.float32)
@@ -94,8 +96,10 @@ class Film:
         aim = self._aim(second)
         luma, u, v = self._crop(aim)
         self._draw_things((luma, u, v), second, aim)
-        before = np.asarray(luma)
+        before = np.array(luma)
+        self._snowed(before, second)
         shine = self._lit(before, light)
+        self._shaded(shine, second, light)
         if self._weather is not None:
             self._weather.lay(shine, second, infrared=light.infrared > 0)
         hidden = 0.0
@@ -177,6 +181,22 @@ class Film:
                 shine += self._maps[2] * np.exp(-np.square(x + side) * 260) * np.float32(light.glare * 0.5)
             shine += np.float32(light.glare * 0.004)
         return cast("Shine", shine)
+
+    def _snowed(self, luma: Pixels, second: float) -> None:
+        """Snow that lies: on the ground, and on `luma`."""
+        lies = self._weather.lies(second) if self._weather is not None else 0.0
+        if lies > 0:
+            ground = luma[self._place.ground - self.height // 2 :]
+            ground[:] = (ground + (225 - ground.astype(np.float32)) * np.float32(lies * 0.9)).astype(np.uint8)
+
+    def _shaded(self, shine: Shine, second: float, light: Light) -> None:
+        """A shadow that a roof throws, and that wanders in the course of the day; none without sun."""
+        if self._place.site != "yard" or light.even < 0.2 or (self._weather is not None and self.kind.name != "insects"):
+            return
+        x = np.linspace(0, 1, self.width, dtype=np.float32)[None, :]
+        y = np.linspace(0, 0.5, self.height, dtype=np.float32)[:, None]
+        edge = (x + y - np.float32(self._roof + (second / 3600 % 24 - 12) * 0.16)) * 60
+        shine *= 1 - np.float32(0.55 * min(1.0, light.even)) * np.clip(edge, 0, 1)
 
     def _lag(self, second: float, light: Light) -> float:
         """Light now over the light that exposure has followed so far: it needs some seconds."""
