@@ -85,7 +85,10 @@ class FilmCoder:
             return [len(key.nals)] + [min(between)] * (self.gop - 1)
         chance = Random(f"sizes/{self.film.seed}/{second:.2f}")
         spread = 0.0 if frozen else 0.08
-        return [len(key.nals), *(max(20, round(chance.choice(between) * chance.gauss(1, spread))) for _ in range(self.gop - 1))]
+        return [
+            len(key.nals),
+            *(max(20, round(chance.choice(between) * chance.gauss(1, spread))) for _ in range(self.gop - 1)),
+        ]
 
     def _quantiser(self, second: float) -> int:
         """Rate control changes it a little from picture to picture, and much where somebody sets another bit rate."""
@@ -103,7 +106,11 @@ class FilmCoder:
         context.thread_count = 1
         settings = f"qp={quality}:keyint=250:scenecut=0:repeat-headers=1:bframes=0:rc-lookahead=0:ipratio=1.0"
         if self.codec == "h264":
-            context.options = {"preset": "superfast", "tune": "zerolatency", "x264-params": settings + ":sync-lookahead=0"}
+            context.options = {
+                "preset": "superfast",
+                "tune": "zerolatency",
+                "x264-params": settings + ":sync-lookahead=0",
+            }
         else:
             context.options = {
                 "preset": "ultrafast",
@@ -120,7 +127,8 @@ class FilmCoder:
         for packet in packets:
             units = [(nal_kind(self.codec, nal), nal) for nal in split(bytes(packet))]
             sets, nals = (
-                b"".join(len(nal).to_bytes(4) + nal for kind, nal in units if kind == wanted) for wanted in ("set", "slice")
+                b"".join(len(nal).to_bytes(4) + nal for kind, nal in units if kind == wanted)
+                for wanted in ("set", "slice")
             )
             coded.append((Key(self.codec, sets, nals), len(nals)))
         return coded
@@ -130,4 +138,9 @@ def camera(seed: int, kind: str, width: int = 640, height: int = 360) -> FilmCod
     """A film and its coder, of the codec, quality and distance of key pictures that the seed chooses."""
     chance = Random(f"camera/{seed}/{kind}")
     codec: Codec = chance.choice(("h264", "h264", "h265"))
-    return FilmCoder(Film(seed, KINDS[kind].name, width, height), codec, chance.choice((18, 22, 27, 33)), chance.choice((25, 50, 100)))
+    return FilmCoder(
+        Film(seed, KINDS[kind].name, width, height),
+        codec,
+        chance.choice((18, 22, 27, 33)),
+        chance.choice((25, 50, 100)),
+    )

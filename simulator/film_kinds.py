@@ -20,14 +20,20 @@ class FilmKind:
 
 
 _ALL = (
-    FilmKind("day_night", "", "yard", "a whole day; at dusk and dawn infra-red goes on and off, and colour goes and comes"),
+    FilmKind(
+        "day_night", "", "yard", "a whole day; at dusk and dawn infra-red goes on and off, and colour goes and comes"
+    ),
     FilmKind("rain", "", "yard", "showers of half an hour to two hours: streaks, less contrast, bright in infra-red"),
     FilmKind("snow", "", "yard", "snow falls for hours, the ground turns white"),
     FilmKind("insects", "", "yard", "insects round the lamp at night, some large and bright near the lens"),
-    FilmKind("lamps", "", "hall", "lamps are switched off and on every few minutes; at night infra-red takes over after 5 s"),
+    FilmKind(
+        "lamps", "", "hall", "lamps are switched off and on every few minutes; at night infra-red takes over after 5 s"
+    ),
     FilmKind("headlights", "", "yard", "cars turn in at night and shine into the lens"),
     FilmKind("clouds", "", "yard", "clouds pass: light falls to a quarter, within seconds or minutes"),
-    FilmKind("empty_corridor", "", "corridor", "nobody for hours, even light, almost no noise after the camera's filter"),
+    FilmKind(
+        "empty_corridor", "", "corridor", "nobody for hours, even light, almost no noise after the camera's filter"
+    ),
     FilmKind("standing", "", "any", "people who stand still for up to an hour"),
     FilmKind("crowd", "", "any", "people pass close to the lens, one after another, in the busy hours"),
     FilmKind("door", "", "corridor", "a door stands open for an hour, several times a day"),

@@ -31,12 +31,15 @@ class Sensor:
         noise = random.normal(0, 1, size).astype(np.float32)
         if quiet:
             # What a filter over time leaves is coarse.
-            noise = (noise + np.roll(noise, 1, 0) + np.roll(noise, 1, 1) + np.roll(noise, (1, 1), (0, 1))) / 2
-        self._noise = noise
+            noise += np.roll(noise, 1, 0)
+            noise = (noise + np.roll(noise, 1, 1)) * np.float32(0.5)
+        self._noise: Shine = noise
         self._strength = 0.3 if quiet else Random(f"sensor/{seed}").uniform(0.8, 1.3)
         light = np.arange(_STEPS) / (_STEPS - 1) * 1.6
         # A shoulder, so that lamps do not become blots, and video range.
-        curve = 16 + 219 * np.clip(np.where(light < 0.7, light, 1 - 0.3 * np.exp((0.7 - light) / 0.3)), 0, 1) ** (1 / 2.2)
+        curve = 16 + 219 * np.clip(np.where(light < 0.7, light, 1 - 0.3 * np.exp((0.7 - light) / 0.3)), 0, 1) ** (
+            1 / 2.2
+        )
         self._curve = curve.astype(np.float32)
 
     def expose(self, light: Shine, moment: int, lag: float) -> tuple[Pixels, float]:
@@ -117,7 +120,11 @@ class Weather:
                 x, y = chance.gauss(0.5, 0.3) * width, chance.gauss(0.4, 0.3) * height
                 r = height * (0.004 + 0.02 * chance.random() ** 2)
                 long, way = height * chance.uniform(0, 0.15), chance.random() * math.tau
-                draw.line((x, y, x + long * math.cos(way), y + long * math.sin(way)), fill=chance.randint(90, 255), width=max(1, round(r)))
+                draw.line(
+                    (x, y, x + long * math.cos(way), y + long * math.sin(way)),
+                    fill=chance.randint(90, 255),
+                    width=max(1, round(r)),
+                )
             if chance.random() < 0.06:
                 x, y, r = chance.random() * width, chance.random() * height, height * chance.uniform(0.08, 0.2)
                 draw.ellipse((x - r, y - r * 0.6, x + r, y + r * 0.6), fill=220)
@@ -139,7 +146,9 @@ class Cover:
         self._blur = chance.uniform(0.018, 0.035)
         wide, high = width + 32 & ~1, height + 32 & ~1
         self._shade, self._opaque = self._painted(chance, random, wide, high)
-        self.colour = {"hand": (116, 146), "paint": (chance.randint(90, 160), chance.randint(90, 160))}.get(self._kind, (128, 128))
+        self.colour = {"hand": (116, 146), "paint": (chance.randint(90, 160), chance.randint(90, 160))}.get(
+            self._kind, (128, 128)
+        )
 
     def _painted(self, chance: Random, random: np.random.Generator, wide: int, high: int) -> tuple[Shine, Shine]:
         soft = _clouds(random, wide, high, 5)
@@ -157,7 +166,9 @@ class Cover:
                 return (chance.uniform(0.05, 0.4) * (1 + 0.35 * soft + 0.02 * weave)).astype(np.float32), opaque
             case "paint":
                 edge = _clouds(random, wide, high, 7) + chance.uniform(0.55, 1.1)
-                return np.full((high, wide), chance.uniform(0.03, 0.3), dtype=np.float32), np.clip(edge * 4, 0, 1).astype(np.float32)
+                return np.full((high, wide), chance.uniform(0.03, 0.3), dtype=np.float32), np.clip(
+                    edge * 4, 0, 1
+                ).astype(np.float32)
             case _:
                 folds = np.abs(_clouds(random, wide, high, 9))
                 return (0.35 + 0.18 * np.exp(-folds * 6)).astype(np.float32), opaque * np.float32(0.62)

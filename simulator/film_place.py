@@ -42,11 +42,13 @@ class Place:
         red, green, blue = (min(255, max(0, grey + self.chance.randint(-tint, tint))) for _ in range(3))
         return red, green, blue
 
-    def _box(self, left: float, top: float, right: float, bottom: float, fill: Colour, edge: Colour | None = None) -> None:
+    def _box(
+        self, left: float, top: float, right: float, bottom: float, fill: Colour, edge: Colour | None = None
+    ) -> None:
         self._draw.rectangle((left, top, max(left, right), max(top, bottom)), fill=fill, outline=edge)
 
     def _yard(self) -> None:
-        (across, down), h, chance = self.size, self.height, self.chance
+        across, h, chance = self.size[0], self.height, self.chance
         sky = round(h * (0.62 + 0.1 * chance.random()))
         for row in range(sky):
             shade = 150 + row * 70 // sky
@@ -77,8 +79,8 @@ class Place:
         self._box(0, 0, across, down, wall)
         ceiling = round(h * 0.58)
         self._box(0, 0, across, ceiling, self._tone(190, 220, 6))
-        for x in range(0, across, max(8, h // 5)):
-            self._draw.line((x, 0, across // 2 + (x - across // 2) * 0.55, ceiling), fill=(150, 150, 150))
+        for joint in range(0, across, max(8, h // 5)):
+            self._draw.line((joint, 0, across // 2 + (joint - across // 2) * 0.55, ceiling), fill=(150, 150, 150))
         for number in range(9):
             left = across * number / 9 + h * 0.1
             self._draw.polygon(
@@ -116,10 +118,10 @@ class Place:
     def _hall(self) -> None:
         (across, down), h, chance = self.size, self.height, self.chance
         self._box(0, 0, across, down, self._tone(120, 150, 8))
-        for x in range(0, across, max(10, h // 3)):
-            self._box(x, 0, x + h // 30, self.ground, self._tone(70, 100, 8))
-        for y in range(0, round(h * 0.55), max(6, h // 9)):
-            self._box(0, y, across, y + h // 45, self._tone(90, 170, 8))
+        for pillar in range(0, across, max(10, h // 3)):
+            self._box(pillar, 0, pillar + h // 30, self.ground, self._tone(70, 100, 8))
+        for beam in range(0, round(h * 0.55), max(6, h // 9)):
+            self._box(0, beam, across, beam + h // 45, self._tone(90, 170, 8))
         self._floor(self._tone(110, 150, 6), lines=False)
         x = 0.0
         while x < across:
@@ -169,7 +171,9 @@ class Place:
     def _floor(self, colour: Colour, *, lines: bool) -> None:
         across, down = self.size
         for row in range(self.ground, down):
-            self._draw.line((0, row, across, row), fill=_scaled(colour, 0.85 + 0.35 * (row - self.ground) / (down - self.ground)))
+            self._draw.line(
+                (0, row, across, row), fill=_scaled(colour, 0.85 + 0.35 * (row - self.ground) / (down - self.ground))
+            )
         if not lines:
             return
         step, y = self.height * 0.02, float(self.ground)
@@ -185,7 +189,9 @@ class Place:
             dx, dy = self.chance.gauss(0, size * 0.6), -abs(self.chance.gauss(0, size * 0.8))
             r = size * (0.1 + 0.2 * self.chance.random())
             green = self.chance.randint(50, 125)
-            self._draw.ellipse((x + dx - r, foot + dy - r, x + dx + r, foot + dy + r), fill=(green * 6 // 10, green, green // 2))
+            self._draw.ellipse(
+                (x + dx - r, foot + dy - r, x + dx + r, foot + dy + r), fill=(green * 6 // 10, green, green // 2)
+            )
 
     def _post(self, x: float, high: float) -> None:
         h, foot = self.height, self.ground + self.height * 0.12
@@ -205,7 +211,12 @@ class Place:
         wide = self._draw.textlength(text, font=font) + h * 0.03
         ground = self.chance.choice(((20, 120, 60), (180, 40, 30), (30, 60, 150), (230, 230, 225)))
         self._box(left, top, left + wide, top + h * 0.07, ground, (240, 240, 240))
-        self._draw.text((left + h * 0.014, top + h * 0.008), text, fill=(20, 20, 20) if ground[0] > 200 else (245, 245, 245), font=font)
+        self._draw.text(
+            (left + h * 0.014, top + h * 0.008),
+            text,
+            fill=(20, 20, 20) if ground[0] > 200 else (245, 245, 245),
+            font=font,
+        )
 
     def _weather(self, seed: int) -> None:
         """Stains and grain, as on every real wall: nothing is of one colour."""

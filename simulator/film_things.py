@@ -78,7 +78,9 @@ class Comings:
                 part = (second - number * 4 - chance.uniform(0, 3)) / chance.uniform(2, 4)
                 way, size = chance.choice((-1, 1)), chance.uniform(0.9, 1.7)
                 if 0 <= part <= 1:
-                    yield Thing("person", way * (2.4 * part - 1.2), 0.5 + size * 0.45, size, chance.getrandbits(30), part * 6)
+                    yield Thing(
+                        "person", way * (2.4 * part - 1.2), 0.5 + size * 0.45, size, chance.getrandbits(30), part * 6
+                    )
 
     def _standing(self, second: float) -> Iterator[Thing]:
         slot = int(second // 4000)
@@ -141,25 +143,40 @@ class Brush:
         body = 90 + look % 130, 90 + look // 130 % 76, 90 + look // 9000 % 76
         self._round((x - s * 1.0, foot - s, x + s * 0.55, foot - s * 0.16), 2, body)
         for number in range(8):
-            self._line((x - s * (1 - number * 0.2), foot - s), (x - s * (1 - number * 0.2), foot - s * 0.18), s * 0.012, (body[0] * 0.8, *body[1:]))
+            self._line(
+                (x - s * (1 - number * 0.2), foot - s),
+                (x - s * (1 - number * 0.2), foot - s * 0.18),
+                s * 0.012,
+                (body[0] * 0.8, *body[1:]),
+            )
         self._round((x + s * 0.57, foot - s * 0.72, x + s, foot - s * 0.14), s * 0.06, (150, 118, 138))
         self._round((x + s * 0.72, foot - s * 0.66, x + s * 0.97, foot - s * 0.42), 2, (40, 130, 126))
         for wheel in (-0.8, -0.45, 0.78):
             self._oval((x + s * (wheel - 0.13), foot - s * 0.25, x + s * (wheel + 0.13), foot), (22, 128, 128))
-            self._oval((x + s * (wheel - 0.06), foot - s * 0.18, x + s * (wheel + 0.06), foot - s * 0.07), (120, 128, 128))
+            self._oval(
+                (x + s * (wheel - 0.06), foot - s * 0.18, x + s * (wheel + 0.06), foot - s * 0.07), (120, 128, 128)
+            )
 
     def _door(self, thing: Thing, x: float, foot: float, s: float) -> None:
         self._round((x - s * 0.26, foot - s, x + s * 0.26, foot), 1, (26, 128, 128))
         self._round((x - s * 0.1, foot - s * 0.7, x + s * 0.2, foot - s * 0.2), 1, (70 + thing.look % 60, 124, 134))
-        self._round((x + s * 0.26, foot - s * 1.02, x + s * 0.42, foot + s * 0.06), 1, (70 + thing.look // 64 % 120, 120, 140))
+        self._round(
+            (x + s * 0.26, foot - s * 1.02, x + s * 0.42, foot + s * 0.06), 1, (70 + thing.look // 64 % 120, 120, 140)
+        )
 
     def _each(self) -> Iterator[tuple[int, ImageDraw.ImageDraw, float]]:
         for number, draw in enumerate(self._drawn):
             yield number, draw, 0.5 if number else 1.0
 
-    def _line(self, start: tuple[float, float], end: tuple[float, float], width: float, colour: tuple[float, ...]) -> None:
+    def _line(
+        self, start: tuple[float, float], end: tuple[float, float], width: float, colour: tuple[float, ...]
+    ) -> None:
         for number, draw, k in self._each():
-            draw.line((start[0] * k, start[1] * k, end[0] * k, end[1] * k), fill=round(colour[number]), width=max(1, round(width * k)))
+            draw.line(
+                (start[0] * k, start[1] * k, end[0] * k, end[1] * k),
+                fill=round(colour[number]),
+                width=max(1, round(width * k)),
+            )
 
     def _round(self, box: tuple[float, ...], radius: float, colour: tuple[float, ...]) -> None:
         for number, draw, k in self._each():

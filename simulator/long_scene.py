@@ -7,7 +7,6 @@ film_kinds.py. Coded pictures of a film: film_coder.py.
 from dataclasses import dataclass
 import math
 from random import Random
-from typing import cast
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -85,7 +84,11 @@ class Film:
 
     def shown(self, second: float) -> float:
         """The second whose picture the camera shows: an earlier one while its picture is frozen."""
-        return self.fault_at if self.fault_at is not None and self.kind.truth == "frozen" and self.failed(second) else second
+        return (
+            self.fault_at
+            if self.fault_at is not None and self.kind.truth == "frozen" and self.failed(second)
+            else second
+        )
 
     def picture(self, second: float) -> Pixels:
         """The picture at `second` as yuv420p: (height * 3/2, width)."""
@@ -112,7 +115,7 @@ class Film:
                 hidden = self._cover.hides()
         seen, gain = self._sensor.expose(shine, round(second * 100), self._lag(second, light))
         picture = np.empty((self.height * 3 // 2, self.width), dtype=np.uint8)
-        picture[: self.height] = self._written(seen, second)
+        picture[: self.height] = np.asarray(self._written(seen, second))
         self._colour(picture, before, seen, (u, v), self._colourful(second, light, gain) * (1 - hidden), hidden)
         return picture
 
@@ -164,7 +167,7 @@ class Film:
         if self._place.site != "yard":
             lamp = 0.55 + 0.45 * lamp
         infrared = 0.12 + 0.9 * np.exp(-(x**2 * 1.3 + (y - 0.25) ** 2 * 1.5))
-        halo = np.exp(-(y - 0.1) ** 2 * 9) * np.ones_like(x)
+        halo = np.exp(-((y - 0.1) ** 2) * 9) * np.ones_like(x)
         return lamp.astype(np.float32), infrared.astype(np.float32), halo.astype(np.float32)
 
     def _lit(self, luma: Pixels, light: Light) -> Shine:
@@ -180,7 +183,7 @@ class Film:
             for side in (-0.035, 0.035):
                 shine += self._maps[2] * np.exp(-np.square(x + side) * 260) * np.float32(light.glare * 0.5)
             shine += np.float32(light.glare * 0.004)
-        return cast("Shine", shine)
+        return shine
 
     def _snowed(self, luma: Pixels, second: float) -> None:
         """Snow that lies: on the ground, and on `luma`."""
@@ -191,7 +194,11 @@ class Film:
 
     def _shaded(self, shine: Shine, second: float, light: Light) -> None:
         """A shadow that a roof throws, and that wanders in the course of the day; none without sun."""
-        if self._place.site != "yard" or light.even < 0.2 or (self._weather is not None and self.kind.name != "insects"):
+        if (
+            self._place.site != "yard"
+            or light.even < 0.2
+            or (self._weather is not None and self.kind.name != "insects")
+        ):
             return
         x = np.linspace(0, 1, self.width, dtype=np.float32)[None, :]
         y = np.linspace(0, 0.5, self.height, dtype=np.float32)[:, None]
@@ -213,17 +220,27 @@ class Film:
         return max(0.0, 1 - max(0.0, gain - 8) / 70)
 
     def _colour(
-        self, picture: Pixels, before: Pixels, seen: Pixels, planes: tuple[Image.Image, Image.Image], strong: float, hidden: float
+        self,
+        picture: Pixels,
+        before: Pixels,
+        seen: Pixels,
+        planes: tuple[Image.Image, Image.Image],
+        strong: float,
+        hidden: float,
     ) -> None:
         """Fill in the colours, as strong as light leaves them."""
         target = picture[self.height :].reshape(2, self.height // 2, self.width // 2)
         if strong <= 0 and hidden <= 0:
             target[:] = 128
             return
-        ratio = np.minimum(1.2, seen[::2, ::2] / np.maximum(before[::2, ::2].astype(np.float32), 16)) * np.float32(strong)
+        ratio = np.minimum(1.2, seen[::2, ::2] / np.maximum(before[::2, ::2].astype(np.float32), 16)) * np.float32(
+            strong
+        )
         cover = self._cover.colour if self._cover is not None else (128, 128)
         for plane, source, tint in zip(target, planes, cover, strict=True):
-            plane[:] = np.clip((np.asarray(source, dtype=np.float32) - 128) * ratio + 128 + (tint - 128) * hidden, 16, 240)
+            plane[:] = np.clip(
+                (np.asarray(source, dtype=np.float32) - 128) * ratio + 128 + (tint - 128) * hidden, 16, 240
+            )
 
     # Where it looks -----------------------------------------------------------------------------------------------
 
@@ -252,14 +269,18 @@ class Film:
             return Aim()
         since, end = second - self.fault_at, self._turned
         part = min(1.0, since / 2)
-        shake = 0.04 * math.exp(-since) * math.sin(since * 25) if self.kind.name == "moved_knocked" and since < 8 else 0.0
+        shake = (
+            0.04 * math.exp(-since) * math.sin(since * 25) if self.kind.name == "moved_knocked" and since < 8 else 0.0
+        )
         return Aim(end.pan * part + shake, end.tilt * part + shake, 1.0, end.roll * part)
 
     def _toured(self, second: float) -> Aim:
         slot, since = divmod(second, self._dwell_s)
         here, last = (self._presets[int(number) % len(self._presets)] for number in (slot, slot - 1))
         part = min(1.0, since / 3)
-        return Aim(*(a + (b - a) * part for a, b in ((last.pan, here.pan), (last.tilt, here.tilt), (last.zoom, here.zoom))))
+        return Aim(
+            *(a + (b - a) * part for a, b in ((last.pan, here.pan), (last.tilt, here.tilt), (last.zoom, here.zoom)))
+        )
 
     def _shaken(self, second: float) -> Aim:
         """Gusts: now and then much, seldom none."""
@@ -277,11 +298,12 @@ class Film:
         """With the camera's name and, unless it has none, the clock."""
         image = Image.fromarray(luma)
         draw = ImageDraw.Draw(image)
-        edge = max(4, self.height // 45)
-        style = {"fill": 235, "stroke_fill": 16, "stroke_width": max(1, self.height // 360), "font": self._font}
+        edge, outline = max(4, self.height // 45), max(1, self.height // 360)
+        texts = [((self.width - edge, self.height - edge), self._name, "rd")]
         if self.has_clock:
-            draw.text((edge, edge), clock_text(second), **style)
-        draw.text((self.width - edge, self.height - edge), self._name, anchor="rd", **style)
+            texts.append(((edge, edge), clock_text(second), "la"))
+        for at, text, anchor in texts:
+            draw.text(at, text, fill=235, font=self._font, anchor=anchor, stroke_width=outline, stroke_fill=16)
         return image
 
     def _plate(self, second: float) -> Pixels:
