@@ -66,7 +66,10 @@ class FilmCoder:
 
     def sizes(self, second: float) -> list[int]:
         """Bytes of each picture from the key picture at this second up to the next, itself first."""
-        key = self.key_picture(second)
+        return [len(self.key_picture(second).nals), *self.between(second)]
+
+    def between(self, second: float) -> list[int]:
+        """Bytes of each picture after the key picture at this second, up to the next."""
         quality = self._quantiser(second)
         frozen = self.film.kind.truth == "frozen" and self.film.failed(second)
         # What is alike is coded once: the same light, the same weather, the same fault.
@@ -80,15 +83,11 @@ class FilmCoder:
             self._between[situation] = between
             if len(self._between) > _KEPT:
                 self._between.popitem(last=False)
-        if frozen and self.film.kind.name == "frozen_exact":
-            # The same coded pictures again, or pictures that say "as before".
-            return [len(key.nals)] + [min(between)] * (self.gop - 1)
+        if frozen:
+            # Nothing changes: a coder says so in the same few bytes.
+            return [min(between)] * (self.gop - 1)
         chance = Random(f"sizes/{self.film.seed}/{second:.2f}")
-        spread = 0.0 if frozen else 0.08
-        return [
-            len(key.nals),
-            *(max(20, round(chance.choice(between) * chance.gauss(1, spread))) for _ in range(self.gop - 1)),
-        ]
+        return [max(20, round(chance.choice(between) * chance.gauss(1, 0.08))) for _ in range(self.gop - 1)]
 
     def _quantiser(self, second: float) -> int:
         """Rate control changes it a little from picture to picture, and much where somebody sets another bit rate."""
@@ -109,7 +108,7 @@ class FilmCoder:
             context.options = {
                 "preset": "superfast",
                 "tune": "zerolatency",
-                "x264-params": settings + ":sync-lookahead=0",
+                "x264-params": settings + ":sync-lookahead=0:stitchable=1",
             }
         else:
             context.options = {
