@@ -175,17 +175,29 @@ class Cover:
 
     def lay(self, light: Shine, since: float, source: float) -> Shine:
         """`light` as it comes through, `since` seconds after the fault began; `source` is the light outside."""
-        grown = min(1.0, since / {"paint": 5.0, "defocus": 3.0}.get(self._kind, 0.8))
-        if self._kind in ("defocus", "bag"):
-            light = _blurred(light, self._height * (self._blur if self._kind == "defocus" else 0.03) * grown)
+        light = _blurred(light, self._radius(since))
         if self._kind == "defocus":
             return light
         tremble = {"hand": 3.0, "cloth": 5.0, "bag": 4.0}.get(self._kind, 0.0)
         y = 16 + round(tremble * math.sin(since * 1.7 + self._phase))
         x = 16 + round(tremble * math.sin(since * 1.1 + self._phase * 2))
         part = slice(y, y + self._height), slice(x, x + self._width)
-        opaque = self._opaque[part] * np.float32(grown)
+        opaque = self._opaque[part] * np.float32(self._grown(since))
         return light * (1 - opaque) + self._shade[part] * np.float32(source) * opaque
+
+    def soften(self, colour: Image.Image, since: float) -> Image.Image:
+        """A plane of colours, half as large as the picture, as soft as `lay` makes the light."""
+        radius = self._radius(since) / 2
+        return colour.filter(ImageFilter.GaussianBlur(radius)) if radius else colour
+
+    def _grown(self, since: float) -> float:
+        """Somebody needs a moment to put it there: 0 to 1."""
+        return min(1.0, since / {"paint": 5.0, "defocus": 3.0}.get(self._kind, 0.8))
+
+    def _radius(self, since: float) -> float:
+        """How far out of focus it is, pixels."""
+        blur = {"defocus": self._blur, "bag": 0.03}.get(self._kind, 0.0)
+        return self._height * blur * self._grown(since)
 
     def hides(self) -> float:
         """How much of the colours behind is gone."""

@@ -111,7 +111,9 @@ class Film:
                 shine = np.full_like(shine, 3e-6)
             if self._cover is not None and self.fault_at is not None:
                 source = light.even + light.lamp * 0.4 + light.infrared * 2
-                shine = self._cover.lay(shine, second - self.fault_at, source)
+                since = second - self.fault_at
+                shine = self._cover.lay(shine, since, source)
+                u, v = self._cover.soften(u, since), self._cover.soften(v, since)
                 hidden = self._cover.hides()
         seen, gain = self._sensor.expose(shine, round(second * 100), self._lag(second, light))
         picture = np.empty((self.height * 3 // 2, self.width), dtype=np.uint8)
