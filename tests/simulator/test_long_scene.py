@@ -157,6 +157,8 @@ def test_another_bit_rate_makes_other_sizes_of_the_same_view() -> None:
     coder = FilmCoder(film(2, "recode"))
     sizes = [coder.sizes(hour * HOUR)[0] for hour in range(24)]
     assert max(sizes) > 2 * min(sizes)
+    # A camera's stream does not begin anew for it.
+    assert len({coder.key_picture(hour * HOUR).sets for hour in range(24)}) == 1
 
 
 def test_every_kind_is_written_down() -> None:
