@@ -61,7 +61,8 @@ class Film:
             Aim(chance.uniform(-0.8, 0.8), chance.uniform(-0.3, 0.3), chance.choice((1.0, 1.4, 2.0)))
             for _ in range(chance.randint(3, 5))
         ]
-        self._roof = chance.uniform(0.2, 1.2)
+        self._roof = chance.uniform(-0.5, 0.5)
+        self._lamp_at = chance.uniform(-0.3, 0.3), chance.uniform(-0.25, 0.1)
         self._dwell_s = chance.uniform(40, 240)
         self._turned = self._turn(chance)
         self._linear = ((np.arange(256) / 255) ** 2.2).astype(np.float32)
@@ -101,8 +102,8 @@ class Film:
         self._draw_things((luma, u, v), second, aim)
         before = np.array(luma)
         self._snowed(before, second)
-        shine = self._lit(before, light)
-        self._shaded(shine, second, light)
+        shine = self._lit(before, light, aim)
+        self._shaded(shine, second, light, aim)
         if self._weather is not None:
             self._weather.lay(shine, second, infrared=light.infrared > 0)
         hidden = 0.0
@@ -159,27 +160,37 @@ class Film:
             x, y = x * cos + y * sin, y * cos - x * sin
             brush.thing(thing, x + self.width / 2, y + self.height / 2, thing.size * self.height * aim.zoom)
 
-    def _light_maps(self) -> tuple[Shine, Shine, Shine]:
-        """How the lamp, the camera's infra-red and head lamps fall: (height, width), 0 to about 1."""
-        y = np.linspace(-1, 1, self.height, dtype=np.float32)[:, None]
-        x = np.linspace(-1, 1, self.width, dtype=np.float32)[None, :]
-        chance = self._chance("lamp")
-        lx, ly = np.float32(chance.uniform(-0.6, 0.6)), np.float32(chance.uniform(-0.5, 0.2))
-        lamp = np.exp(-((x - lx) ** 2 + (y - ly) ** 2) * np.float32(1.2))
-        if self._place.site != "yard":
-            lamp = 0.55 + 0.45 * lamp
-        infrared = 0.12 + 0.9 * np.exp(-(x**2 * 1.3 + (y - 0.25) ** 2 * 1.5))
-        halo = np.exp(-((y - 0.1) ** 2) * 9) * np.ones_like(x)
-        return lamp.astype(np.float32), infrared.astype(np.float32), halo.astype(np.float32)
+    def _where(self, aim: Aim) -> tuple[Shine, Shine]:
+        """Where the columns and rows of a picture lie in the place, in pictures from the middle of the first view."""
+        x = np.linspace(-0.5, 0.5, self.width, dtype=np.float32)[None, :] / np.float32(aim.zoom) + np.float32(aim.pan)
+        y = np.linspace(-0.5, 0.5, self.height, dtype=np.float32)[:, None] / np.float32(aim.zoom) + np.float32(aim.tilt)
+        return x, y
 
-    def _lit(self, luma: Pixels, light: Light) -> Shine:
+    def _lamp_map(self, aim: Aim) -> Shine:
+        """How the lamp falls on what is seen: (height, width), 0 to 1. It hangs where it hangs, wherever one looks."""
+        x, y = self._where(aim)
+        lx, ly = self._lamp_at
+        lamp: Shine = np.exp(-(np.square(x - np.float32(lx)) + np.square(y - np.float32(ly))) * np.float32(4.8))
+        if self._place.site != "yard":
+            lamp = lamp * np.float32(0.45) + np.float32(0.55)
+        return lamp
+
+    def _light_maps(self) -> tuple[Shine, Shine, Shine]:
+        """How the lamp, the camera's infra-red and head lamps fall on the first view: (height, width), 0 to about 1."""
+        x, y = self._where(Aim())
+        infrared = 0.12 + 0.9 * np.exp(-np.square(x) * 5.2 - np.square(y - 0.12) * 6)
+        halo = np.exp(-np.square(y - 0.05) * 36) * np.ones_like(x)
+        return self._lamp_map(Aim()), infrared.astype(np.float32), halo.astype(np.float32)
+
+    def _lit(self, luma: Pixels, light: Light, aim: Aim) -> Shine:
         """Light that comes from the place."""
         shine = self._linear[luma]
-        if light.lamp or light.infrared:
-            lamp, infrared, _ = self._maps
-            shine *= np.float32(light.even) + lamp * np.float32(light.lamp) + infrared * np.float32(light.infrared)
-        else:
-            shine *= np.float32(light.even)
+        falls = np.full((1, 1), light.even, dtype=np.float32)
+        if light.lamp:
+            falls = falls + (self._maps[0] if aim == Aim() else self._lamp_map(aim)) * np.float32(light.lamp)
+        if light.infrared:
+            falls = falls + self._maps[1] * np.float32(light.infrared)
+        shine *= falls
         if light.glare:
             x = np.linspace(0, 1, self.width, dtype=np.float32)[None, :] - np.float32(light.glare_x)
             for side in (-0.035, 0.035):
@@ -194,7 +205,7 @@ class Film:
             ground = luma[self._place.ground - self.height // 2 :]
             ground[:] = (ground + (225 - ground.astype(np.float32)) * np.float32(lies * 0.9)).astype(np.uint8)
 
-    def _shaded(self, shine: Shine, second: float, light: Light) -> None:
+    def _shaded(self, shine: Shine, second: float, light: Light, aim: Aim) -> None:
         """A shadow that a roof throws, and that wanders in the course of the day; none without sun."""
         if (
             self._place.site != "yard"
@@ -202,9 +213,8 @@ class Film:
             or (self._weather is not None and self.kind.name != "insects")
         ):
             return
-        x = np.linspace(0, 1, self.width, dtype=np.float32)[None, :]
-        y = np.linspace(0, 0.5, self.height, dtype=np.float32)[:, None]
-        edge = (x + y - np.float32(self._roof + (second / 3600 % 24 - 12) * 0.16)) * 60
+        x, y = self._where(aim)
+        edge = (x + y / 2 - np.float32(self._roof + (second / 3600 % 24 - 12) * 0.16)) * 60
         shine *= 1 - np.float32(0.55 * min(1.0, light.even)) * np.clip(edge, 0, 1)
 
     def _lag(self, second: float, light: Light) -> float:
