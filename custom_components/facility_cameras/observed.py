@@ -8,7 +8,7 @@ what is not asked of a camera, is no fault: nothing is told of it, and what stil
 from collections.abc import Callable
 from enum import StrEnum
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import callback
 
 from .coordinator import FacilityCoordinator
 from .engine.api import Cause
@@ -43,9 +43,9 @@ _OBSERVE: dict[Fact, Callable[[FacilityCoordinator, str], bool | None]] = {
 class Observed:
     """What is so of every camera, and since when it was observed without a break."""
 
-    def __init__(self, hass: HomeAssistant, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         """Nothing is observed yet. `clock` is monotonic, in seconds."""
-        self._clock = clock or hass.loop.time
+        self._clock = clock
         self._facts: dict[str, dict[Fact, tuple[bool | None, float]]] = {}
 
     @callback
