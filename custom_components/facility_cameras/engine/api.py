@@ -138,7 +138,8 @@ class CameraConfig(TypedDict):
     meant; None: not known, what was last known holds). By an entity, footage begins `before_s` seconds before it became
     wanted and goes on for `after_s`. `days_to_keep` 0 is as the facility. `place` is the kind of place it looks at.
     `connect` off, or `retired`: no session to it at all. `required` is what an entity says of its required hours (None:
-    as last told). `connect_who`, `record_who`: who changed that last, for the ledger.
+    as last told). `connect_who` is who connected, switched off or retired it last, `record_who` who
+    turned its recording on or off: for the ledger.
     """
 
     id: str
