@@ -5,7 +5,7 @@ Nothing is polled. Who listens to one camera is told of that camera only.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -36,6 +36,7 @@ from .const import (
 from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, Standing, Status
 from .engine.api_events import HoldEvent
 from .engine.api_footage import CameraCompleteness
+from .engine.api_ledger import CameraRates, FacilityRates
 from .engine_client import EngineAwayError, EngineError
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ class FacilityCoordinator:
         self._cameras: dict[str, CameraState] = {}
         self._listeners: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
         self._completeness: dict[str, CameraCompleteness] = {}
+        self._rates: FacilityRates | None = None
+        self._rates_of: dict[str, CameraRates] = {}
         self._sync_lock = asyncio.Lock()
         self._changed = False
 
@@ -175,6 +178,15 @@ class FacilityCoordinator:
         """How complete a camera's recording is; None while nobody knows."""
         return self._completeness.get(camera_id) if self.connected else None
 
+    @property
+    def rates(self) -> FacilityRates | None:
+        """Online rates of the facility; None while nobody knows."""
+        return self._rates if self.connected else None
+
+    def rates_of(self, camera_id: str) -> CameraRates | None:
+        """Online rates and the last outage of a camera; None while nobody knows."""
+        return self._rates_of.get(camera_id) if self.connected else None
+
     def known(self) -> dict[str, CameraState]:
         """The newest state of every camera that something observes."""
         present = cameras_of(self.entry)
@@ -203,6 +215,7 @@ class FacilityCoordinator:
 
     def _tell_of(self, camera_id: str) -> None:
         if camera_id in self.entry.subentries:
+            self.hub.observed.take(self, camera_id)
             self.hub.outages.take(self, camera_id)
             for listener in tuple(self._listeners[camera_id]):
                 listener()
@@ -233,9 +246,21 @@ class FacilityCoordinator:
     def async_take_completeness(self, found: Iterable[CameraCompleteness]) -> None:
         """The engine was asked how complete recording is."""
         self._completeness = {camera["id"]: camera for camera in found}
-        for camera_id in self._completeness.keys() & self.entry.subentries.keys():
-            for listener in tuple(self._listeners[camera_id]):
-                listener()
+        self._tell_figures(self._completeness.keys())
+
+    @callback
+    def async_take_rates(self, found: FacilityRates) -> None:
+        """The engine was asked for online rates and outages."""
+        self._rates = found
+        self._rates_of = {camera["id"]: camera for camera in found["cameras"]}
+        self._tell_figures(self._rates_of.keys())
+
+    def _tell_figures(self, cameras: Collection[str]) -> None:
+        """Tell who listens to these cameras; what is known of the cameras themselves is the same."""
+        for camera_id in cameras:
+            if camera_id in self.entry.subentries:
+                for listener in tuple(self._listeners[camera_id]):
+                    listener()
         self.async_tell(None)
 
     @callback
@@ -253,6 +278,8 @@ class FacilityCoordinator:
         if not connected:
             self._cameras.clear()
             self._completeness.clear()
+            self._rates = None
+            self._rates_of.clear()
         for camera_id in cameras_of(self.entry):
             self._tell_of(camera_id)
         self.async_tell(None)

@@ -57,6 +57,8 @@ _CAMERA: Kinds = {
     "wanted": (bool, type(None)),
     "before_s": (float, int),
     "after_s": (float, int),
+    "sensitivity": str,
+    "mask": list,
     "place": str,
     "connect": bool,
     "retired": bool,
@@ -272,6 +274,7 @@ class Server:
             facility["cameras"] = cameras
             _check_days(facility, cameras)
             server_duty.check(cameras)
+            server_pictures.check(cameras)
             if not Path(cast("str", facility["archive"])).is_absolute():
                 raise ValueError("archive is an absolute path")
             _check_second_copy(cast("FacilityConfig", facility))
