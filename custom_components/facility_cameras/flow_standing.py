@@ -7,6 +7,7 @@ from homeassistant.helpers.selector import BooleanSelector, EntitySelector
 import voluptuous as vol
 
 from .const import CONF_CHANGES, CONF_CONNECT, CONF_REQUIRED_ENTITY, CONF_RETIRED
+from .who import flow_change
 
 #: What is kept when a camera gets another address.
 STANDING_KEYS = (CONF_CONNECT, CONF_RETIRED, CONF_REQUIRED_ENTITY, CONF_CHANGES)
@@ -26,6 +27,8 @@ class StandingStep(ConfigSubentryFlow):
         camera = self._get_reconfigure_subentry()
         if user_input is not None:
             kept = {key: value for key, value in camera.data.items() if key != CONF_REQUIRED_ENTITY}
+            if user_input[CONF_RETIRED] != kept.get(CONF_RETIRED, False):
+                kept[CONF_CHANGES] = {**kept.get(CONF_CHANGES, {}), CONF_RETIRED: flow_change()}
             return self.async_update_and_abort(self._get_entry(), camera, data={**kept, **user_input})
         return self.async_show_form(
             step_id="standing",
