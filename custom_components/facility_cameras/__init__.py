@@ -24,9 +24,11 @@ from . import (
     holds,
     hub_issues,
     issues,
+    maintenance,
     rates,
     recordings,
     views,
+    who,
     wording,
 )
 from .const import DOMAIN, PLATFORMS
@@ -60,7 +62,9 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, core_changed)
     await hub.outages.async_load()
     await wording.async_load(hass)
+    who.async_register(hass)
     actions.async_register(hass)
+    maintenance.async_register(hass)
     recordings.async_register(hass)
     exports.async_register(hass)
     holds.async_register(hass)

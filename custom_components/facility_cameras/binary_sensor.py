@@ -1,10 +1,11 @@
-"""Connectivity of each camera: true now, also while the camera is away."""
+"""Connectivity of each camera, true now, also while the camera is away; and whether it is under maintenance."""
 
 from collections.abc import Hashable
 from typing import Any
 
 from homeassistant.components.binary_sensor import BinarySensorEntity
 from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
+from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
@@ -21,10 +22,15 @@ PARALLEL_UPDATES = 0
 async def async_setup_entry(
     _hass: HomeAssistant, entry: FacilityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add one connectivity sensor per camera, and the hub's clock."""
+    """Add the hub's clock, and the binary sensors of each camera."""
     async_add_entities([ClockSynchronised(entry.runtime_data, CLOCK_SYNCHRONISED)])
     async_add_for_cameras(
-        entry, async_add_entities, lambda coordinator, camera_id: [ConnectivitySensor(coordinator, camera_id)]
+        entry,
+        async_add_entities,
+        lambda coordinator, camera_id: [
+            ConnectivitySensor(coordinator, camera_id),
+            MaintenanceSensor(coordinator, camera_id),
+        ],
     )
 
 
@@ -52,6 +58,34 @@ class ConnectivitySensor(CameraOwnedEntity, BinarySensorEntity):
         }
         if state := self.coordinator.camera(self.camera_id):
             attributes["problem"] = wording.problem_sentence(self.hass, state["problem"])
-            attributes["since"] = dt_util.utc_from_timestamp(state["since"] // 1_000_000).isoformat()
+            attributes["since"] = _iso(state["since"])
         self._attr_extra_state_attributes = attributes
         return (self._attr_is_on, *attributes.values())
+
+
+class MaintenanceSensor(CameraOwnedEntity, BinarySensorEntity):
+    """On: work on this camera is planned now. It ends by itself."""
+
+    _attr_translation_key = "maintenance"
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    def __init__(self, coordinator: FacilityCoordinator, camera_id: str) -> None:
+        """One per camera."""
+        super().__init__(coordinator, camera_id, "maintenance")
+
+    def _take(self) -> Hashable:
+        state = self.coordinator.camera(self.camera_id)
+        planned = state["maintenance"] if state is not None else None
+        self._attr_is_on = None if state is None else planned is not None
+        self._attr_extra_state_attributes = {
+            "since": _iso(planned["since"]) if planned else None,
+            "until": _iso(planned["until"]) if planned else None,
+            "reason": planned["reason"] if planned else None,
+            "who": planned["who"] if planned else None,
+        }
+        return (self._attr_is_on, *self._attr_extra_state_attributes.values())
+
+
+def _iso(microseconds: int) -> str:
+    """A time of the engine's, to the second."""
+    return dt_util.utc_from_timestamp(microseconds // 1_000_000).isoformat()

@@ -12,24 +12,28 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
-from . import when_to_record
+from . import required_hours, when_to_record
 from .const import (
     CONF_AFTER,
     CONF_ARCHIVE,
     CONF_ARCHIVE_ID,
     CONF_AUDIO,
     CONF_BEFORE,
+    CONF_CHANGES,
+    CONF_CONNECT,
     CONF_DAYS_TO_KEEP,
     CONF_LEAST_DAYS,
     CONF_QUOTA_GB,
     CONF_RECORD,
+    CONF_RETIRED,
     CONF_SECOND_COPY,
     CONF_SECOND_COPY_ID,
     CONF_TIME_ZONE,
+    CONF_ZONE,
     LOGGER,
     SUBENTRY_CAMERA,
 )
-from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, Status
+from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, Standing, Status
 from .engine.api_events import HoldEvent
 from .engine.api_footage import CameraCompleteness
 from .engine.api_ledger import CameraRates, FacilityRates
@@ -57,6 +61,7 @@ def camera_config(hass: HomeAssistant, entry: ConfigEntry, camera: ConfigSubentr
     own = CONF_USERNAME in camera.data
     source = camera.data if own else entry.data
     by_entity = when_to_record.entity_of(camera.data) is not None
+    changes = camera.data.get(CONF_CHANGES, {})
     return {
         "id": camera.subentry_id,
         "name": camera.title,
@@ -69,6 +74,12 @@ def camera_config(hass: HomeAssistant, entry: ConfigEntry, camera: ConfigSubentr
         "wanted": when_to_record.wanted(hass, camera.data),
         "before_s": float(camera.data.get(CONF_BEFORE, 0.0)) if by_entity else 0.0,
         "after_s": float(camera.data.get(CONF_AFTER, 0.0)) if by_entity else 0.0,
+        "place": camera.data[CONF_ZONE],
+        "connect": camera.data.get(CONF_CONNECT, True),
+        "retired": camera.data.get(CONF_RETIRED, False),
+        "required": required_hours.required(hass, camera.data),
+        "connect_who": changes.get(CONF_CONNECT, {}).get("by", ""),
+        "record_who": changes.get(CONF_RECORD, {}).get("by", ""),
     }
 
 
@@ -144,6 +155,17 @@ class FacilityCoordinator:
     def online_or_unknown(self, camera_id: str) -> bool | None:
         """The same; None while nothing observes the camera, or it is not to be connected."""
         return None if self.status(camera_id) in UNOBSERVED else self.online(camera_id)
+
+    def asked_for(self, camera_id: str) -> bool:
+        """Whether a camera is to be there now. While it is under maintenance, outside its hours, switched off or retired
+        nobody is told that it is away.
+        """
+        state = self.camera(camera_id)
+        return state is None or state["standing"] == Standing.REQUIRED
+
+    def in_use(self) -> dict[str, ConfigSubentry]:
+        """The cameras of this facility that are not retired, by id."""
+        return {key: camera for key, camera in self.cameras().items() if not camera.data.get(CONF_RETIRED, False)}
 
     def cameras(self) -> dict[str, ConfigSubentry]:
         """The cameras of this facility, by id."""
@@ -275,21 +297,24 @@ class FacilityCoordinator:
                 LOGGER.error("The engine does not take the facility %s: %s", self.entry.title, error)
 
     @callback
-    def async_push_wanted(self, camera_id: str) -> None:
+    def async_push_said(self, camera_id: str) -> None:
         """A camera's schedule or entity says something else: tell the engine, whose last word is the newest."""
         self.entry.async_create_background_task(
-            self.hass, self._async_tell_wanted(camera_id), f"facility_cameras wanted {camera_id}"
+            self.hass, self._async_tell_said(camera_id), f"facility_cameras said {camera_id}"
         )
 
-    async def _async_tell_wanted(self, camera_id: str) -> None:
+    async def _async_tell_said(self, camera_id: str) -> None:
         async with self._sync_lock:
-            camera = cameras_of(self.entry).get(camera_id)
-            wanted = when_to_record.wanted(self.hass, camera.data) if camera is not None else None
-            if wanted is None:
+            if (camera := cameras_of(self.entry).get(camera_id)) is None:
                 return
+            wanted = when_to_record.wanted(self.hass, camera.data)
+            required = required_hours.required(self.hass, camera.data)
             try:
-                await self.hub.client.put_wanted(camera_id, wanted=wanted)
+                if wanted is not None:
+                    await self.hub.client.put_wanted(camera_id, wanted=wanted)
+                if required is not None:
+                    await self.hub.client.put_required(camera_id, required=required)
             except EngineAwayError:
-                LOGGER.debug("The engine is away; it is told what is wanted when it is back")
+                LOGGER.debug("The engine is away; it is told what entities say when it is back")
             except EngineError as error:
-                LOGGER.error("The engine is not told whether %s is to be recorded: %s", camera_id, error)
+                LOGGER.error("The engine is not told what the entities of %s say: %s", camera_id, error)

@@ -209,7 +209,7 @@ class FacilityDashboard(LovelaceConfig):
         owner, parts = facility.entry.entry_id, []
         if online := self._entity(SENSOR, owner, "cameras_online"):
             count = f"{{{{ states('{online}') | int('–') }}}}"
-            parts.append(self._words("dashboard_online", online=count, total=str(len(facility.cameras()))))
+            parts.append(self._words("dashboard_online", online=count, total=str(len(facility.in_use()))))
         summary = " · ".join(parts)
         if idle := self._entity(SENSOR, owner, "cameras_not_recording"):
             told = self._words("dashboard_not_recording", count=f"{{{{ states('{idle}') }}}}")

@@ -20,8 +20,10 @@ from .engine.api import (
     EngineInfo,
     FacilityConfig,
     FacilityState,
+    MaintenanceRequest,
     ProbeRequest,
     ProbeResult,
+    RequiredRequest,
     RestreamRequest,
 )
 from .engine.api_events import Event
@@ -233,6 +235,19 @@ class EngineClient:
         """Whether a camera is to be recorded, as its schedule or entity says now."""
         await self._json("PUT", f"/v1/cameras/{camera_id}/wanted", body={"wanted": wanted})
 
+    async def put_required(self, camera_id: str, *, required: bool) -> None:
+        """Whether a camera is required, as its entity says now."""
+        await self._json("PUT", f"/v1/cameras/{camera_id}/required", body={"required": required})
+
+    async def start_maintenance(self, camera_id: str, wanted: MaintenanceRequest) -> None:
+        """Work on a camera is planned from now on, until a time. Raises `EngineError`."""
+        await self._json("PUT", f"/v1/cameras/{camera_id}/maintenance", body=wanted)
+
+    async def end_maintenance(self, camera_id: str, who: str) -> bool:
+        """It is over sooner. Returns whether there was one. Raises `EngineError`."""
+        answer = await self._json("DELETE", f"/v1/cameras/{camera_id}/maintenance", who=who)
+        return bool(answer["ended"])
+
     async def playlist(self, camera_id: str, start: int, end: int) -> bytes:
         """An HLS media playlist of the footage between two times, with relative URIs."""
         return await self._bytes(f"/v1/cameras/{camera_id}/playlist", start=start, end=end)
@@ -324,15 +339,17 @@ class EngineClient:
         body: ClipRequest
         | ExportRequest
         | FacilityConfig
+        | MaintenanceRequest
         | ProbeRequest
         | ProtectRequest
         | ReleaseRequest
+        | RequiredRequest
         | RestreamRequest
         | WantedRequest
         | dict[str, str]
         | None = None,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
-        **query: int,
+        **query: int | str,
     ) -> dict[str, Any]:
         try:
             async with self._open().request(method, path, json=body, params=query, timeout=timeout) as response:

@@ -16,7 +16,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from . import wording
-from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
+from .coordinator import FacilityConfigEntry, FacilityCoordinator
 from .engine.api import CameraState, FacilityState, Status
 from .entity import CameraOwnedEntity, FacilityEntity, async_add_for_cameras
 from .health_sensors import HEALTH_SENSORS, HealthSensor
@@ -80,7 +80,7 @@ def moment(microseconds: int | None) -> datetime | None:
 def _online(facility: FacilityCoordinator) -> int | None:
     if not facility.connected:
         return None
-    return sum(facility.online(camera_id) for camera_id in cameras_of(facility.entry))
+    return sum(facility.online(camera_id) for camera_id in facility.in_use())
 
 
 def _not_recording(facility: FacilityCoordinator) -> int | None:
@@ -162,7 +162,7 @@ FACILITY_SENSORS = (
         key="cameras_total",
         translation_key="cameras_total",
         state_class=SensorStateClass.MEASUREMENT,
-        value=lambda facility: len(cameras_of(facility.entry)),
+        value=lambda facility: len(facility.in_use()),
     ),
     FacilitySensorDescription(
         key="cameras_not_recording",
