@@ -120,6 +120,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: FacilityConfigEntry) ->
     if (hub := hass.data.get(HUB)) is not None:
         for camera_id in cameras_of(entry):
             hub.outages.forget(camera_id)
+            hub.observed.forget(camera_id)
             entity_watch.async_clear_camera(hass, camera_id)
         await hub.async_forget(entry.entry_id)
 
@@ -146,6 +147,7 @@ class _Present:
             issues.async_clear_camera(hass, camera_id)
             entity_watch.async_clear_camera(hass, camera_id)
             coordinator.hub.outages.forget(camera_id)
+            coordinator.hub.observed.forget(camera_id)
         for camera_id, camera in cameras_of(entry).items():
             if camera_id not in before:
                 async_register_camera(hass, entry, camera)

@@ -1,4 +1,4 @@
-"""Connectivity of each camera, true now, also while the camera is away; and whether it is under maintenance."""
+"""What is true of each camera now, also while it is away: connectivity, picture problem, maintenance."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -15,6 +15,7 @@ from .const import CONF_ZONE
 from .coordinator import FacilityConfigEntry, FacilityCoordinator
 from .entity import CameraOwnedEntity, async_add_for_cameras
 from .health_sensors import CLOCK_SYNCHRONISED, ClockSynchronised
+from .picture_problem import found_picture, has_picture_problem, picture_sentence
 
 PARALLEL_UPDATES = 0
 
@@ -22,7 +23,7 @@ PARALLEL_UPDATES = 0
 async def async_setup_entry(
     _hass: HomeAssistant, entry: FacilityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the hub's clock, and the binary sensors of each camera."""
+    """Add the binary sensors of each camera, and the hub's clock."""
     async_add_entities([ClockSynchronised(entry.runtime_data, CLOCK_SYNCHRONISED)])
     async_add_for_cameras(
         entry,
@@ -30,6 +31,7 @@ async def async_setup_entry(
         lambda coordinator, camera_id: [
             ConnectivitySensor(coordinator, camera_id),
             MaintenanceSensor(coordinator, camera_id),
+            PictureProblemSensor(coordinator, camera_id),
         ],
     )
 
@@ -84,6 +86,33 @@ class MaintenanceSensor(CameraOwnedEntity, BinarySensorEntity):
             "who": planned["who"] if planned else None,
         }
         return (self._attr_is_on, *self._attr_extra_state_attributes.values())
+
+
+class PictureProblemSensor(CameraOwnedEntity, BinarySensorEntity):
+    """On: frozen, black, covered, moved, or a recorder's "no video" picture. Unknown: the camera is away."""
+
+    _attr_translation_key = "picture_problem"
+    _attr_device_class = BinarySensorDeviceClass.PROBLEM
+
+    def __init__(self, coordinator: FacilityCoordinator, camera_id: str) -> None:
+        """One per camera."""
+        super().__init__(coordinator, camera_id, "picture_problem")
+
+    def _take(self) -> Hashable:
+        self._attr_is_on = has_picture_problem(self.coordinator, self.camera_id)
+        attributes: dict[str, Any] = dict.fromkeys(("kind", "cause", "problem", "confidence", "since", "evidence"))
+        if (picture := found_picture(self.coordinator, self.camera_id)) is not None:
+            attributes = {
+                "kind": picture["status"],
+                "cause": picture["cause"],
+                "problem": picture_sentence(self.hass, picture),
+                # In steps that tell something: every other one is a row in the recorder.
+                "confidence": round(picture["confidence"], 1),
+                "since": dt_util.utc_from_timestamp(picture["since"] // 1_000_000).isoformat(),
+                "evidence": picture["evidence"],
+            }
+        self._attr_extra_state_attributes = attributes
+        return (self._attr_is_on, *attributes.values())
 
 
 def _iso(microseconds: int) -> str:

@@ -212,6 +212,7 @@ class FacilityCoordinator:
 
     def _tell_of(self, camera_id: str) -> None:
         if camera_id in self.entry.subentries:
+            self.hub.observed.take(self, camera_id)
             self.hub.outages.take(self, camera_id)
             for listener in tuple(self._listeners[camera_id]):
                 listener()

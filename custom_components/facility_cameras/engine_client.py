@@ -175,6 +175,12 @@ class EngineClient:
         """Connect to the camera now."""
         await self._json("POST", f"/v1/cameras/{camera_id}/retry")
 
+    async def new_view(self, camera_id: str) -> None:
+        """What the camera shows now is its right view from now on. Raises `EngineError`: 404 for a camera that the engine
+        does not know, or whose view it does not compare.
+        """
+        await self._json("POST", f"/v1/cameras/{camera_id}/new_view")
+
     async def still(self, camera_id: str, width: int | None, height: int | None, words: str) -> Still | None:
         """The newest picture, fitted into width × height; one that is old has `words` and its time in it. None where
         there is none.

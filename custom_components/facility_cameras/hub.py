@@ -21,6 +21,7 @@ from .engine.api_footage import ExportState
 from .engine_client import EngineAwayError, EngineClient, EngineError
 from .engine_process import RESTREAM_HOST, EngineProcess, EngineStartError
 from .hub_state import HubState
+from .observed import Observed
 from .outages import Outages
 from .picture_store import PictureStore
 from .playback import PlaybackTokens
@@ -57,6 +58,7 @@ class Hub:
         self.playback = PlaybackTokens()
         self.outages = Outages(hass)
         self.state = HubState(hass)
+        self.observed = Observed(hass)
         #: Called with an export that began, is paused, goes on, or is over.
         self.on_export: Callable[[ExportState], None] | None = None
         self.info: EngineInfo | None = None
