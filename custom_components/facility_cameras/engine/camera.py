@@ -11,7 +11,7 @@ import contextlib
 import logging
 import random
 
-from .api import CameraConfig, CameraState, Cause, Duty, Problem, Standing, Status
+from .api import CameraConfig, CameraState, Cause, Duty, Maintenance, PictureState, Problem, Status
 from .archive.archive import Archive
 from .camera_log import CameraLog
 from .clock import Clock, microseconds
@@ -24,6 +24,7 @@ from .recorder import LANDED_S, Recorder
 from .rtsp.client import Manners, Session
 from .rtsp.url import RtspUrl, parse_url
 from .run import Run
+from .standing import connects, standing, why_off
 from .ticker import Ticker
 from .watch import AWAY, NO_PROBLEM, Watch
 
@@ -50,6 +51,11 @@ KEY_WAIT_S = 5.0
 OVERLOADED_S = 10.0
 
 
+def same_session(known: CameraConfig, wanted: CameraConfig) -> bool:
+    """Whether a camera's session stays as it is when this is wanted of it."""
+    return all(known[key] == wanted[key] for key in ("url", "username", "password", "audio", "connect", "retired"))
+
+
 class Camera:
     """One camera of a facility. `changed` is called with the camera whenever its state changed for people."""
 
@@ -66,6 +72,7 @@ class Camera:
         logins: Logins,
         dialogues: asyncio.Semaphore,
         last_picture: LastPicture,
+        maintenance: Callable[[str], Maintenance | None],
         changed: Callable[[Camera], None],
     ) -> None:
         """Prepare; `run` begins. Raises ValueError if the address cannot be read."""
@@ -81,10 +88,13 @@ class Camera:
         self._ticker = ticker
         self._logins = logins
         self._dialogues = dialogues
+        self._maintenance = maintenance
         self._changed = changed
         self._manners = Manners()
         self._log = CameraLog(config["id"])
         self.watch = Watch(clock)
+        if not connects(config):
+            self.watch.connect(Status.DISCONNECTED, {"cause": why_off(config).value, "placeholders": {}})
         self._told_status = self.watch.shown
         self._session: Session | None = None
         self._run: Run | None = None
@@ -118,7 +128,7 @@ class Camera:
         """Take over what is to be recorded when; the session stays as it is."""
         self.config = config
         self.gate.set(
-            record=config["record"],
+            record=config["record"] and connects(config),
             wanted=config["wanted"] is not False,
             before_s=config["before_s"],
             after_s=config["after_s"],
@@ -145,8 +155,12 @@ class Camera:
     # Running ------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Receive this camera until cancelled."""
+        """Receive this camera until cancelled. One that is not to be connected is left in peace: another `Camera` takes
+        its place once it is.
+        """
         try:
+            if not connects(self.config):
+                await asyncio.get_running_loop().create_future()
             while True:
                 # Why it ended is kept no longer than this needs it.
                 await self._pause(self._failed(await self._try()))
@@ -313,6 +327,11 @@ class Camera:
             self._was_away = problem["cause"]
         self.tell_status()
 
+    def see(self, picture: PictureState | None) -> None:
+        """What is wrong with its picture now."""
+        self.watch.see(picture)
+        self.tell_status()
+
     def tell_status(self) -> None:
         """Tell people if what is shown of this camera is another status or cause than before."""
         if self.watch.shown != self._told_status:
@@ -366,7 +385,7 @@ class Camera:
 
     def _duty(self) -> tuple[Duty, str]:
         """What the recording of this camera is about now, and why."""
-        if not self.config["record"]:
+        if not self.config["record"] or not connects(self.config):
             return Duty.OFF, ""
         if not self.gate.wanted:
             return Duty.IDLE, ""
@@ -396,6 +415,7 @@ class Camera:
         """Everything that is known, for the API."""
         stream = self.feed.format
         status, problem, since = self.watch.shown
+        maintenance = self._maintenance(self.config["id"])
         clock_offset = self.clock_offset_s
         return {
             "id": self.config["id"],
@@ -406,10 +426,10 @@ class Camera:
             "recording": self.recording,
             "recording_wanted": self.gate.wanted,
             "duty": self._duty()[0].value,
-            "standing": Standing.REQUIRED.value,
-            "maintenance": None,
+            "standing": standing(self.config, maintenance).value,
+            "maintenance": maintenance,
             "picture": self.watch.picture,
-            "evidence": "",
+            "evidence": self.watch.evidence,
             "clock_offset_s": None if clock_offset is None else round(clock_offset, 1),
             "keyframe_s": round(self.feed.key_distance_s, 2) or None,
             "format": None if stream is None else stream.describe(),

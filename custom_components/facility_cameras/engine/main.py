@@ -121,7 +121,14 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
     _LOGGER.info("engine %s begins with %d cameras", build, len(supervisor.cameras()))
     watching = [
         asyncio.create_task(one.watch())
-        for one in (supervisor, supervisor.causes.machine, lane, exports, supervisor.pictures)
+        for one in (
+            supervisor,
+            supervisor.causes.machine,
+            lane,
+            exports,
+            supervisor.pictures,
+            supervisor.examiner,
+        )
     ]
     telling: asyncio.Task[None] | None = None
     ours = True
@@ -142,7 +149,12 @@ async def _run(launch: LaunchRequest, folder: Path, lock: int) -> None:
         await exports.close()
         # At once: nobody who still listens holds up a segment that is to be closed.
         await asyncio.gather(
-            supervisor.close(), server.close(), restream.close(), lane.close(), supervisor.pictures.close()
+            supervisor.close(),
+            server.close(),
+            restream.close(),
+            lane.close(),
+            supervisor.pictures.close(),
+            supervisor.examiner.close(),
         )
         await stills.close()
         await thumbnails.close()

@@ -14,7 +14,7 @@ from typing import cast
 from aiohttp import web
 import orjson
 
-from . import footage, server_duty, server_holds, server_pictures, server_volume
+from . import footage, server_duty, server_holds, server_pictures, server_standing, server_volume
 from .api import API_VERSION, CAMERA_DEFAULTS, FACILITY_DEFAULTS, CameraState, EngineInfo, FacilityConfig, ProbeRequest
 from .api_events import Event
 from .archive.archive import Archive
@@ -57,6 +57,14 @@ _CAMERA: Kinds = {
     "wanted": (bool, type(None)),
     "before_s": (float, int),
     "after_s": (float, int),
+    "sensitivity": str,
+    "mask": list,
+    "place": str,
+    "connect": bool,
+    "retired": bool,
+    "required": (bool, type(None)),
+    "connect_who": str,
+    "record_who": str,
 }
 #: Nobody keeps footage for longer: beyond it times are no times any more.
 _DAYS = 36_500
@@ -174,6 +182,7 @@ class Server:
                 web.post("/v1/leave", self._post_leave),
                 *server_holds.routes(self._supervisor.protection),
                 *server_duty.routes(self._supervisor),
+                *server_standing.routes(self._supervisor),
                 *server_pictures.routes(self._supervisor, self._stills, self._clock),
             ]
         )
@@ -265,6 +274,7 @@ class Server:
             facility["cameras"] = cameras
             _check_days(facility, cameras)
             server_duty.check(cameras)
+            server_pictures.check(cameras)
             if not Path(cast("str", facility["archive"])).is_absolute():
                 raise ValueError("archive is an absolute path")
             _check_second_copy(cast("FacilityConfig", facility))

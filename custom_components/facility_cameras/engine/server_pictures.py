@@ -4,6 +4,7 @@ Whatever is old is told in its pixels (picture/age.py), and nothing on the way m
 """
 
 import asyncio
+from typing import cast
 
 from aiohttp import web
 
@@ -11,9 +12,28 @@ from .camera import Camera
 from .clock import Clock, microseconds
 from .completeness import time_zone
 from .picture.age import WORDS_SIGNS, is_old, told
+from .picture.examiner import MASKS_MAX, SENSITIVITIES
 from .picture.stills import SIDE_MAX, PictureError, Stills
 from .supervisor import Supervisor
 from .watch import AWAY
+
+
+def check(cameras: list[dict[str, object]]) -> None:
+    """Whether how its pictures are to be judged can be meant. Raises ValueError."""
+    for camera in cameras:
+        if camera["sensitivity"] not in SENSITIVITIES:
+            raise ValueError(f"sensitivity is one of {', '.join(SENSITIVITIES)}")
+        mask = cast("list[object]", camera["mask"])
+        if len(mask) > MASKS_MAX or not all(map(_is_area, mask)):
+            raise ValueError(f"mask is a list of up to {MASKS_MAX} areas: x, y, width, height from 0 to 1")
+
+
+def _is_area(found: object) -> bool:
+    return (
+        isinstance(found, list)
+        and len(found) == 4
+        and all(isinstance(one, (int, float)) and not isinstance(one, bool) and 0 <= one <= 1 for one in found)
+    )
 
 
 def routes(supervisor: Supervisor, stills: Stills, clock: Clock) -> list[web.RouteDef]:
@@ -60,9 +80,29 @@ def routes(supervisor: Supervisor, stills: Stills, clock: Clock) -> list[web.Rou
             raise web.HTTPBadGateway(text=str(error)) from error
         return _picture(jpeg, found.taken_us, live=False)
 
+    async def get_evidence(request: web.Request) -> web.Response:
+        asked = request.match_info
+        try:
+            jpeg = await asyncio.to_thread(supervisor.examiner.evidence.picture, asked["evidence"], asked["which"])
+        except OSError as error:
+            raise web.HTTPServiceUnavailable(text=f"the picture cannot be read: {error.strerror}") from error
+        if jpeg is None:
+            raise web.HTTPNotFound(text="no such picture")
+        return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+    async def post_new_view(request: web.Request) -> web.Response:
+        supervisor.examiner.new_view(camera_of(request).config["id"])
+        return web.json_response({})
+
+    async def get_figures(_request: web.Request) -> web.Response:
+        return web.json_response(supervisor.examiner.figures())
+
     return [
         web.get("/v1/cameras/{camera}/still", get_still),
         web.get("/v1/cameras/{camera}/last_picture", get_last_picture),
+        web.get("/v1/evidence/{evidence}/{which:before|after}", get_evidence),
+        web.post("/v1/cameras/{camera}/new_view", post_new_view),
+        web.get("/v1/picture_checks", get_figures),
     ]
 
 

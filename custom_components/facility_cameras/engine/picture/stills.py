@@ -5,18 +5,15 @@ gets a PictureError (promise I7: apart).
 """
 
 import asyncio
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections import OrderedDict
 from collections.abc import Sequence
-import contextlib
 from dataclasses import dataclass, field
 import logging
-import os
-from pathlib import Path
 import struct
-import sys
 
 from ..media import Buffer, Sample, StreamFormat
+from .start_worker import end_worker, start_worker
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -151,7 +148,7 @@ class Stills:
         if self._worker is not None and self._worker.returncode is not None:
             await self._end_worker()
         if self._worker is None:
-            self._worker = await _start_worker()
+            self._worker = await start_worker("worker.py")
             limit_s = START_S
         source, sink = self._worker.stdin, self._worker.stdout
         assert source is not None
@@ -169,24 +166,5 @@ class Stills:
 
     async def _end_worker(self) -> None:
         worker, self._worker = self._worker, None
-        if worker is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            worker.kill()
-        await worker.wait()
-
-
-async def _start_worker() -> Process:
-    """With nothing of our environment, nor of our open files; only told where modules are, libav may lie anywhere."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        str(Path(__file__).with_name("worker.py")),
-        str(os.getpid()),
-        stdin=PIPE,
-        stdout=PIPE,
-        cwd="/",
-        env={"LANG": "C.UTF-8", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        limit=1 << 20,
-        start_new_session=True,
-    )
+        if worker is not None:
+            await end_worker(worker)

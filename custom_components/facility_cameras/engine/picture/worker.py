@@ -90,12 +90,12 @@ def annex_b(data: memoryview) -> bytes:
     return b"".join(pieces)
 
 
-def decode(codec: str, data: bytes) -> tuple[VideoFrame, float]:
-    """The first picture in `data`, and the width of its pixels over their height."""
+def decode(codec: str, data: bytes, **options: str) -> tuple[VideoFrame, float]:
+    """The first picture in `data`, and the width of its pixels over their height. `options` are libav's."""
     decoder = av.CodecContext.create(codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
-    decoder.options = {"max_pixels": str(PIXELS_MAX)}
+    decoder.options = {"max_pixels": str(PIXELS_MAX), **options}
     for packet in (av.Packet(data), None):
         for frame in decoder.decode(packet):
             aspect = float(decoder.sample_aspect_ratio or 1)
