@@ -13,18 +13,20 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized, UnknownUser
-from homeassistant.helpers import config_validation as cv, device_registry as dr, entity_registry as er
-from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
+from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers.target import TargetSelection
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from . import clips, wording
+from .camera_target import cameras_meant
 from .const import CONF_RECORD, DOMAIN
 from .coordinator import FacilityConfigEntry, cameras_of
 from .engine_client import EngineError
 from .footage_time import async_zone, moment
 from .hub import HUB
-from .switch import async_set_recording
+from .switch import async_set_switch
+from .who import async_change
 
 ACTION_SET_RECORDING = "set_recording"
 ACTION_SNAPSHOT = "snapshot"
@@ -84,8 +86,9 @@ async def _async_set_recording(call: ServiceCall) -> None:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
     for camera_id in cameras:
         await async_check(call, SWITCH_DOMAIN, f"{camera_id}_recording", POLICY_CONTROL)
+    change = await async_change(call.hass, call.context)
     for camera_id, entry in cameras.items():
-        async_set_recording(call.hass, entry, camera_id, record=call.data[CONF_RECORD])
+        async_set_switch(call.hass, entry, camera_id, CONF_RECORD, on=call.data[CONF_RECORD], change=change)
 
 
 async def _async_snapshot(call: ServiceCall) -> ServiceResponse:
@@ -175,29 +178,9 @@ def _write(folder: Path, name: str, jpeg: bytes) -> Path:
 
 
 def cameras_of_call(call: ServiceCall) -> dict[str, FacilityConfigEntry]:
-    """The cameras a call is about: those named, and those of named devices, areas, floors and labels."""
-    hass = call.hass
-    chosen = async_extract_referenced_entity_ids(hass, TargetSelection(call.data))
-    entities, devices = er.async_get(hass), dr.async_get(hass)
-    found: dict[str, FacilityConfigEntry] = {}
-    entries: dict[str, FacilityConfigEntry] = {
-        entry.entry_id: entry for entry in hass.config_entries.async_loaded_entries(DOMAIN)
-    }
-
-    def add(entry_id: str | None, camera_id: str | None) -> None:
-        if (entry := entries.get(entry_id or "")) is None:
-            return
-        for key in entry.runtime_data.cameras():
-            if camera_id in (None, key):
-                found[key] = entry
-
-    for entity_id in chosen.referenced | chosen.indirectly_referenced:
-        if (entity := entities.async_get(entity_id)) and entity.platform == DOMAIN:
-            add(entity.config_entry_id, entity.config_subentry_id)
-    for device_id in chosen.referenced_devices:
-        if device := devices.async_get(device_id):
-            add(device.config_entry_id, device.config_subentry_id)
-    return found
+    """The cameras of loaded facilities that a call is about."""
+    loaded = call.hass.config_entries.async_loaded_entries(DOMAIN)
+    return cameras_meant(call.hass, TargetSelection(call.data), loaded)
 
 
 async def async_check(call: ServiceCall, domain: str, unique_id: str, policy: str) -> None:

@@ -1,6 +1,7 @@
-"""Try a camera again now: after a password or a cable was changed, without waiting for the next attempt."""
+"""Buttons of each camera: try again now, without waiting for the next attempt; and: this is the new view."""
 
 from collections.abc import Hashable
+from http import HTTPStatus
 
 from homeassistant.components.button import ButtonEntity
 from homeassistant.const import EntityCategory
@@ -10,6 +11,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
 from .coordinator import FacilityConfigEntry, FacilityCoordinator
+from .engine.api import Status
 from .engine_client import EngineError
 from .entity import CameraOwnedEntity, async_add_for_cameras
 
@@ -19,9 +21,11 @@ PARALLEL_UPDATES = 1
 async def async_setup_entry(
     _hass: HomeAssistant, entry: FacilityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add one button per camera."""
+    """Add both buttons of each camera."""
     async_add_for_cameras(
-        entry, async_add_entities, lambda coordinator, camera_id: [RetryButton(coordinator, camera_id)]
+        entry,
+        async_add_entities,
+        lambda coordinator, camera_id: [RetryButton(coordinator, camera_id), NewViewButton(coordinator, camera_id)],
     )
 
 
@@ -44,3 +48,28 @@ class RetryButton(CameraOwnedEntity, ButtonEntity):
             await self.coordinator.hub.client.retry(self.camera_id)
         except EngineError as error:
             raise HomeAssistantError(translation_domain=DOMAIN, translation_key="engine_away") from error
+
+
+class NewViewButton(CameraOwnedEntity, ButtonEntity):
+    """Says that the camera was turned on purpose: what it shows from now on is right. There only while it is `moved`."""
+
+    _attr_translation_key = "new_view"
+    _attr_entity_category = EntityCategory.CONFIG
+
+    def __init__(self, coordinator: FacilityCoordinator, camera_id: str) -> None:
+        """One per camera."""
+        super().__init__(coordinator, camera_id, "new_view")
+
+    def _take(self) -> Hashable:
+        self._attr_available = self.coordinator.status(self.camera_id) is Status.MOVED
+        return self._attr_available
+
+    async def async_press(self) -> None:
+        """Ask the engine."""
+        try:
+            await self.coordinator.hub.client.new_view(self.camera_id)
+        except EngineError as error:
+            gone = error.status == HTTPStatus.NOT_FOUND
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="new_view_refused" if gone else "engine_away"
+            ) from error

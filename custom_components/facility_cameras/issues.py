@@ -4,7 +4,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from . import footage_issues, volume_issues
+from . import camera_hints, footage_issues, volume_issues
 from .const import CONF_SECOND_COPY, DOMAIN
 from .coordinator import FacilityCoordinator, cameras_of
 from .engine.api import Cause, Status
@@ -14,9 +14,11 @@ from .engine.api_footage import CopyCause
 @callback
 def async_watch(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBACK_TYPE:
     """Keep the issues of a facility and its cameras true from now on."""
+    hints = camera_hints.CameraHints(hass, coordinator)
 
     @callback
     def update() -> None:
+        hints.update()
         if not coordinator.connected:
             return
         volume_issues.async_update(hass, coordinator)
@@ -42,6 +44,7 @@ def async_clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
 @callback
 def async_clear_camera(hass: HomeAssistant, camera_id: str) -> None:
     """The camera is gone."""
+    camera_hints.async_clear_camera(hass, camera_id)
     _delete(hass, _password_issue(camera_id))
 
 
@@ -85,7 +88,9 @@ def _update_password(hass: HomeAssistant, coordinator: FacilityCoordinator, came
         if coordinator.status(camera_id) is not Status.UNKNOWN:
             _delete(hass, _password_issue(camera_id))
         return
-    if (DOMAIN, _password_issue(camera_id)) in ir.async_get(hass).issues:
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, _password_issue(camera_id))
+    # One that is known but not active is of before the restart, kept only for being ignored.
+    if issue is not None and issue.active:
         return
     missing = coordinator.cause(camera_id) is Cause.PASSWORD_MISSING
     ir.async_create_issue(

@@ -342,6 +342,25 @@ def test_clock_that_steps_and_back_deletes_nothing(tmp_path: Path, step: int) ->
         assert path.exists()
 
 
+def test_clock_that_may_be_wrong_deletes_nothing_by_days(tmp_path: Path) -> None:
+    root, clock = tmp_path / "archive", HandClock()
+    root.mkdir()
+    index = Index(root / "index.sqlite3")
+    old = footage(root, index, "c", NOW_US - 8 * DAY_US)
+    index.close()
+    with archive_in(root, clock) as archive:
+        archive.cleaner.clock_doubtful = True
+        archive.cleaner.days = {"c": 7}
+        wait_for(lambda: archive.volume.writable)
+        for _ in range(3):
+            clock.now += 700
+            retained(archive, clock)
+        assert old.exists()
+        archive.cleaner.clock_doubtful = False
+        clock.now += 700
+        wait_for(lambda: not old.exists(), 5)
+
+
 def test_archive_fails_the_cleaner_and_records_on(tmp_path: Path) -> None:
     root, clock = tmp_path / "archive", HandClock()
     root.mkdir()

@@ -10,7 +10,7 @@ from custom_components.facility_cameras.engine.ledger.opening import FILE
 from custom_components.facility_cameras.engine.ledger.outages import last_outage, outages
 from custom_components.facility_cameras.engine.ledger.reading import NEVER, Reading
 from tests.engine.archives import NOW_US
-from tests.engine.ledgers import HOUR, SECOND_US, Machine, ledger_in, live, tally
+from tests.engine.ledgers import HOUR, SECOND_US, Machine, known, ledger_in, live, tally
 
 ONLINE, AWAY = Status.ONLINE, Status.UNREACHABLE
 
@@ -22,6 +22,10 @@ def found(folder: Path, start: float = 0, end: float = 1 << 40) -> list[Outage]:
 
 def when(told: list[Outage]) -> list[tuple[float, float]]:
     return [tuple((at - NOW_US) / SECOND_US for at in (one["start"], one["end"])) for one in told]  # type: ignore[misc]
+
+
+def intervals_of(folder: Path) -> list[tuple[float, float, str]]:
+    return [(start, end, status) for start, end, status, _ in known(folder)]
 
 
 def test_one_outage_has_its_causes_and_pictures(tmp_path: Path) -> None:
@@ -54,6 +58,41 @@ def test_one_outage_has_its_causes_and_pictures(tmp_path: Path) -> None:
             "evidence": ["before-1", "after-1"],
         }
     ]
+
+
+def test_it_begins_when_the_camera_went_not_when_that_was_noticed(tmp_path: Path) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 100, ONLINE)
+        ledger.tell("c1", Status.STALLED, "no_packets", since_us=NOW_US + 88 * SECOND_US)
+        live(ledger, clock, 10)
+        # Another cause of the same outage is told from now on.
+        ledger.tell("c1", AWAY, "no_answer", since_us=NOW_US + 88 * SECOND_US)
+        live(ledger, clock, 10)
+        live(ledger, clock, 5, ONLINE)
+        # Gone before it was there: since it was there.
+        ledger.tell("c1", AWAY, "no_answer", since_us=NOW_US + 60 * SECOND_US)
+        live(ledger, clock, 10)
+        live(ledger, clock, 500, ONLINE)
+        # Too long ago to be meant, and yet to come.
+        for wrong_us in (NOW_US + 140 * SECOND_US, NOW_US + HOUR * SECOND_US):
+            ledger.tell("c1", AWAY, "no_answer", since_us=wrong_us)
+            live(ledger, clock, 10)
+            live(ledger, clock, 200, ONLINE)
+        assert intervals_of(tmp_path)[:3] == [(0, 88, "online"), (88, 110, "stalled"), (110, 135, "unreachable")]
+    assert when(found(tmp_path)) == [(88, 135), (515, 645), (845, 855)]
+
+
+def test_it_begins_no_earlier_than_our_clock_was_set(tmp_path: Path) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, HOUR, ONLINE)
+        clock.offset += 100
+        ledger.beat()
+        ledger.tell("c1", AWAY, "no_answer", since_us=NOW_US + (HOUR + 10) * SECOND_US)
+        live(ledger, clock, 10)
+    ((start, _),) = when(found(tmp_path))
+    assert start == HOUR + 100
 
 
 def test_what_nobody_observed_neither_begins_nor_ends_one(tmp_path: Path) -> None:

@@ -245,6 +245,18 @@ def test_odd_process(tmp_path: Path) -> None:
     assert told.cpu_s == pytest.approx(process_load.MOST * (14 + 15 + 16 + 17) / os.sysconf("SC_CLK_TCK"))
 
 
+@pytest.mark.parametrize(
+    ("kept", "hours", "unkept"), [(False, 1, True), (False, 25, False), (True, 1, False), (None, 1, False)]
+)
+async def test_a_clock_that_nobody_keeps_is_told_for_a_day(
+    life: Life, monkeypatch: pytest.MonkeyPatch, kept: bool | None, hours: int, unkept: bool
+) -> None:
+    monkeypatch.setattr(clock_sync, "kept", lambda: clock_sync.Kept(kept))
+    life.clock.now = hours * 3600.0
+    await life.live(int(LOOK_S) + 2)
+    assert life.machine.clock_unkept is unkept
+
+
 def test_clock_keeper(tmp_path: Path) -> None:
     told = clock_sync.kept(tmp_path / "mark")
     assert told.synchronised in (True, False, None)

@@ -169,6 +169,18 @@ def test_what_was_found_of_the_address_is_told_while_it_is_away() -> None:
     told.watch.reach("device_gone")
     assert told.watch.shown[1].get("reach") == "device_gone"
     assert told.watch.shown[1]["cause"] == "connection_lost"
+    # Another try that fails takes nothing of it away.
+    told.away()
+    assert told.watch.shown[1].get("reach") == "device_gone"
+    told.away(Status.REFUSED)
+    assert "reach" not in told.watch.shown[1]
+    told.away()
+    told.watch.reach("")
+    assert "reach" not in told.watch.shown[1]
+    told.watch.reach("gateway")
+    told.online()
+    told.away()
+    assert "reach" not in told.watch.shown[1]
     told.online()
     told.watch.reach("device_gone")
     assert told.watch.shown[1] == NO_PROBLEM
@@ -200,3 +212,35 @@ def test_whatever_happens_the_status_agrees_with_the_connection(steps: list[tupl
             assert shown is before
         if before is Status.ONLINE:
             assert shown not in AWAY
+
+
+def test_how_much_an_unstable_camera_was_connected() -> None:
+    told = Told()
+    for _ in range(3):
+        told.wait(15)
+        told.lose()
+        told.away()
+        told.wait(5)
+        told.online()
+    assert told.status() is Status.UNSTABLE
+    assert told.watch.connected_us == 0
+    told.wait(30)
+    told.away()
+    told.wait(10)
+    told.online()
+    told.wait(5)
+    assert told.watch.connected_us == 35_000_000
+
+
+def test_nothing_is_known_while_this_machine_has_no_network() -> None:
+    told = Told()
+    told.watch.blind(blind=True)
+    assert told.status() is Status.ONLINE
+    told.away()
+    status, problem, _ = told.watch.shown
+    assert (status, problem["cause"]) == (Status.UNKNOWN, Cause.HUB_NETWORK)
+    told.watch.blind(blind=False)
+    assert told.status() is Status.UNREACHABLE
+    told.watch.blind(blind=True)
+    told.away(Status.DISCONNECTED)
+    assert told.status() is Status.DISCONNECTED

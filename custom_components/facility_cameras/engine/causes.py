@@ -8,6 +8,7 @@ address is looked at again less and less often while its camera is away.
 import asyncio
 from collections.abc import Callable
 import itertools
+import logging
 
 from .api import Reach, Status
 from .api_health import CommonCause, CommonKind, HubEvent, HubFault, LikelyCause
@@ -17,12 +18,16 @@ from .common_cause import CommonCauses
 from .ledger.ledger import Ledger
 from .machine import Machine
 from .reach import LOOK_AGAIN_S, Looks
-from .watch import AWAY
+from .watch import AWAY, DUMB
 
-#: Of these the address is looked at: the camera does not answer, or refuses.
-_LOOKED_AT = frozenset({Status.UNREACHABLE, Status.REFUSED, Status.STALLED})
+_LOGGER = logging.getLogger(__name__)
+
 #: Neither here nor away: nothing is known, or it is not to be connected.
 _NEITHER = frozenset({Status.UNKNOWN, Status.DISCONNECTED})
+#: A clock that was not kept and is ahead of the last watch by more than this may be wrong.
+AHEAD_US = 43_200_000_000
+#: So many cameras of an event are named in the ledger's note of it, which is bounded; `total` counts all.
+NOTED = 100
 
 
 class Causes:
@@ -37,7 +42,7 @@ class Causes:
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._lasting: dict[str, CommonCause] = {}
         self._common = CommonCauses(clock, self._changed)
-        self.machine = Machine(self._happened)
+        self.machine = Machine(self.happened)
         #: Called with each event that begins, changes or ends.
         self.on_change: Callable[[CommonCause], None] = lambda _cause: None
 
@@ -45,6 +50,13 @@ class Causes:
     def lasting(self) -> list[CommonCause]:
         """The events that last."""
         return list(self._lasting.values())
+
+    @property
+    def clock_doubtful(self) -> bool:
+        """Whether our clock may be far ahead without anybody having noticed: nobody keeps it, this machine began not long
+        ago, and it says that nobody had watched for long.
+        """
+        return self.machine.clock_unkept and self._ledger.away_us > AHEAD_US
 
     def add(self, camera: Camera) -> None:
         """From now on this camera is looked after; another one of the same id takes its place."""
@@ -63,19 +75,23 @@ class Causes:
         identity, status = camera.config["id"], camera.watch.connection
         if self._cameras.get(identity) is not camera:
             return
+        if status is Status.DISCONNECTED:
+            # It has nothing in common with the others, and holds up the end of no event.
+            self._common.remove(identity)
         if status not in _NEITHER:
             self._common.told(identity, status not in AWAY)
-        if status not in _LOOKED_AT:
+        if status not in DUMB:
             self._end_look(identity)
         elif identity not in self._looking:
-            self._looking[identity] = asyncio.get_running_loop().create_task(self._look(camera))
+            task = asyncio.get_running_loop().create_task(self._look(camera), name=f"look {identity}")
+            task.add_done_callback(_log_fault)
+            self._looking[identity] = task
 
     def tick(self) -> None:
         """Called once a second."""
         self._common.tick()
-        health = self.machine.health()
-        if (synchronised := health["clock_synchronised"]) is not None:
-            self._ledger.trust(trusted=synchronised)
+        if self.machine.health()["clock_synchronised"] is not None:
+            self._ledger.trust(trusted=not self.machine.clock_unkept)
 
     async def close(self) -> None:
         """End every look."""
@@ -99,7 +115,7 @@ class Causes:
             camera.tell_status()
             await asyncio.sleep(wait_s)
 
-    def _happened(self, event: HubEvent) -> None:
+    def happened(self, event: HubEvent) -> None:
         """Something happened to this machine."""
         self._ledger.note("hub", "", "", event)
         if event["fault"] in (HubFault.STALL, HubFault.SUSPENDED) and event["began"] < event["ended"]:
@@ -112,7 +128,7 @@ class Causes:
             self._lasting[cause["id"]] = cause
         else:
             self._lasting.pop(cause["id"], None)
-            self._ledger.note("common_cause", cause["facility"], "", cause)
+            self._ledger.note("common_cause", cause["facility"], "", {**cause, "cameras": cause["cameras"][:NOTED]})
             if cause["kind"] == CommonKind.HUB and cause["began"] < cause["ended"]:
                 self._ledger.hub_away(cause["began"], cause["ended"], cause["likely"])
         if cause["likely"] == LikelyCause.HUB_NETWORK:
@@ -121,3 +137,9 @@ class Causes:
                     camera.watch.blind(blind=cause["ended"] is None)
                     camera.tell_status()
         self.on_change(cause)
+
+
+def _log_fault(task: asyncio.Task[None]) -> None:
+    """A look ends by being cancelled; anything else is a fault of ours, and the camera is looked at no more."""
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        _LOGGER.error("looking at an address failed", exc_info=fault)

@@ -22,6 +22,8 @@ _LOGGER = logging.getLogger(__name__)
 TICK_S, LOOK_S = 1.0, 5.0
 #: A tick that comes so late is a stall; a suspension or a step of the clock shorter than this is none.
 STALL_S, SUSPENDED_S, STEP_S = 2.0, 1.0, 1.0
+#: A wrong clock that no time service keeps is noticed by people within this time: a repair tells of it.
+NOTICED_S = 86_400.0
 #: The largest lag of so many ticks is told: of a minute.
 LAGS = 60
 #: The log says the same fault once in so many seconds; who listens is told of each.
@@ -102,6 +104,13 @@ class Machine:
             "suspended_s": round(last.slept - first.slept, 3) if first and last else 0.0,
             "link": self._seen.link,
         }
+
+    @property
+    def clock_unkept(self) -> bool:
+        """Whether no time service keeps our clock, and this machine began not long ago: many have no clock of their own
+        that runs on while they are off.
+        """
+        return self._seen.kept.synchronised is False and self._clock.boottime() < NOTICED_S
 
     # Every second ------------------------------------------------------------------------------------------------
 

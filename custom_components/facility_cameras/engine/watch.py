@@ -22,6 +22,8 @@ AWAY = frozenset(
         Status.DISCONNECTED,
     }
 )
+#: Nothing answers, or not any more: what was found of its address says more.
+DUMB = frozenset({Status.UNREACHABLE, Status.STALLED})
 NO_PROBLEM: Problem = {"cause": Cause.NONE.value, "placeholders": {}}
 #: What makes a camera unstable (B12): so many losses within so many seconds, each over within so many. Those that last
 #: longer are outages of their own, until there are many.
@@ -52,6 +54,7 @@ class Watch:
         #: When a session with pictures ended (monotonic), and for how long none followed; None: it is away still.
         self._losses: deque[tuple[float, float | None]] = deque(maxlen=1000)
         self._unstable_us = 0
+        self._reach = ""
         self._count = 0
         self._host = ""
         self._counted_at = float("-inf")
@@ -74,14 +77,18 @@ class Watch:
         if status is Status.ONLINE and self._losses and self._losses[-1][1] is None:
             at, _ = self._losses.pop()
             self._losses.append((at, self._clock.monotonic() - at))
+        if status not in AWAY:
+            self._reach = ""
         self.connection, self._problem = status, problem
         self._host = problem["placeholders"].get("host", self._host)
         self.check()
 
     def reach(self, reach: str) -> None:
-        """What was found of the address of a camera that does not answer."""
+        """What was found of the address of a camera that does not answer; "" if that is not clear. It holds over further
+        tries, until something comes from the camera again.
+        """
         if self.connection in AWAY:
-            self._problem = {**self._problem, "reach": reach}
+            self._reach = reach
             self.check()
 
     def blind(self, *, blind: bool) -> None:
@@ -158,6 +165,8 @@ class Watch:
             return Status.UNKNOWN, {"cause": Cause.HUB_NETWORK.value, "placeholders": {}}, self._connection_us
         if not away and (seen := self._picture) is not None:
             return Status(seen["status"]), {"cause": seen["cause"], "placeholders": {}}, seen["since"]
+        if self._reach and self.connection in DUMB:
+            return self.connection, {**self._problem, "reach": self._reach}, self._connection_us
         return self.connection, self._problem, self._connection_us
 
 

@@ -38,9 +38,10 @@ from .changes import (
     Trusted,
 )
 from .opening import FILE, is_broken
+from .rates import CONNECTED
 from .reading import NEVER, snapshot
 from .spans import HOUR_US
-from .watch_time import WatchTime, asleep_s, boot_id
+from .watch_time import LATE_US, WatchTime, asleep_s, boot_id
 from .writer import Writer
 
 _LOGGER = logging.getLogger(__name__)
@@ -88,6 +89,8 @@ class Ledger:
         self._clock = clock
         self._time = WatchTime(clock, asleep)
         self._began_us = self._time.newest_us
+        #: No time before this is told of any more: our clock was set then, or nobody watched.
+        self._steady_us = self._began_us
         self._writer = Writer(folder, boot_id() if boot is None else boot)
         #: Guards the four below, which the writer thread uses too.
         self._lock = threading.Lock()
@@ -133,10 +136,19 @@ class Ledger:
     # Telling ------------------------------------------------------------------------------------------------------
 
     def tell(
-        self, camera: str, status: Status, cause: str, detail: str = "", evidence: str = "", *, connected_us: int = 0
+        self,
+        camera: str,
+        status: Status,
+        cause: str,
+        detail: str = "",
+        evidence: str = "",
+        *,
+        since_us: int = 0,
+        connected_us: int = 0,
     ) -> None:
         """What a camera's state is now. Told again and again it costs nothing. An empty `detail` or `evidence` is
-        nothing new; `connected_us` says of an unstable camera how much it was connected since it became that.
+        nothing new. `since_us` (UTC microseconds, 0: now) is when a camera that was connected went: that is noticed
+        later, LATE_US at most. `connected_us` says of an unstable camera how much it was connected since it became that.
         """
         cause, detail, evidence = cause[:SHORT], detail[:LONG], evidence[:SHORT]
         known = self._cameras.get(camera)
@@ -172,7 +184,10 @@ class Ledger:
             if unstable:
                 known.connected_us = connected_us
                 self._connected[camera] = max(connected_us - known.before_us, 0)
-            known.state = State(now_us, camera, status, cause, detail, evidence)
+            went_us = now_us
+            if since_us and before is not None and before.status in CONNECTED and status not in CONNECTED:
+                went_us = min(max(since_us, before.at_us, self._steady_us, now_us - LATE_US), now_us)
+            known.state = State(went_us, camera, status, cause, detail, evidence)
             self._put(known.state)
 
     def stand(self, camera: str, standing: Standing, reason: str = "", who: str = "") -> None:
@@ -261,6 +276,11 @@ class Ledger:
         """Under which name a file that is damaged, or of a newer engine, was set aside; empty if none was."""
         return self._writer.set_aside
 
+    @property
+    def away_us(self) -> int:
+        """How long nobody had watched when this engine began, as our clock says; 0 if nobody ever had. Any thread."""
+        return self._writer.away_us
+
     def snapshot(self, path: Path) -> None:
         """Put a copy of what is written there, whole and in one file. Blocks. Raises OSError and sqlite3.Error."""
         snapshot(self.path, path)
@@ -281,6 +301,7 @@ class Ledger:
         look = self._time.look()
         if look.missed is None and look.step is None:
             return
+        self._steady_us = self._time.newest_us
         with self._lock:
             if look.missed is not None:
                 start_us, end_us, why = look.missed

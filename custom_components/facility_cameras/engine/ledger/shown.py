@@ -13,6 +13,7 @@ from ..api import Status
 from .changes import ShownRow
 from .rates import Figures, Subject, figures
 from .reading import Reading
+from .watch_time import LATE_US
 
 #: So many figures of one answer are kept.
 MOST = 4_000
@@ -49,7 +50,7 @@ def final(reading: Reading, found: Iterable[Figures]) -> list[ShownRow]:
             json.dumps(one.tally.figures),
         )
         for one in found
-        if one.end_us <= open_us and one.end_us < reading.until_us
+        if one.end_us <= open_us and one.end_us < reading.until_us - LATE_US
     ][:MOST]
 
 

@@ -19,6 +19,8 @@ STEP_S = 1.0
 SLEPT_S = 0.5
 #: Nobody looked at the clocks for longer than this: the engine stood still. It looks every second.
 STALLED_S = 30.0
+#: That a camera went is noticed so much later at most: what is told of a time before is final.
+LATE_US = 120_000_000
 
 
 def asleep_s() -> float:

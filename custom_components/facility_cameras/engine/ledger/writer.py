@@ -54,6 +54,8 @@ class Writer:
         self._run = 0
         #: How much later than our clock this boot is dated. Any thread may read it.
         self.lead_us = 0
+        #: How long nobody had watched when this run began, by our clock; 0 if nobody ever had. Any thread may read it.
+        self.away_us = 0
         #: Another file was set aside under this name.
         self.set_aside = ""
 
@@ -146,6 +148,7 @@ class Writer:
     def _begin_run(self, connection: sqlite3.Connection, began_us: int, lead_us: int, *, trusted: bool) -> None:
         """Where the engine before this one left off: its rows end with its last heartbeat. `lead_us` is that of this boot."""
         (alive_us,) = connection.execute("SELECT coalesce(max(end_us), 0) FROM run").fetchone()
+        self.away_us = max(began_us - alive_us, 0) if alive_us else 0
         connection.execute("DELETE FROM state WHERE end_us = 0 AND start_us >= ?", (alive_us,))
         connection.execute("UPDATE state SET end_us = ? WHERE end_us = 0", (alive_us,))
         self.lead_us = 0
