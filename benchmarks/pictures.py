@@ -13,11 +13,11 @@ import os
 from pathlib import Path
 import tempfile
 
-from custom_components.facility_cameras.engine.picture.examiner import Examiner
 import psutil
 
 from benchmarks.played_film import SETTINGS, FilmClock, Played, play, push_group, stream_format
 from custom_components.facility_cameras.engine.feed import Feed
+from custom_components.facility_cameras.engine.picture.examiner import Examiner
 from simulator.film_coder import Key, camera
 from simulator.film_kinds import FAULTS, HARMLESS, KINDS
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from random import Random
 import tempfile
 
-from custom_components.facility_cameras.engine.picture.examiner import Examiner, Settings
-
 from custom_components.facility_cameras.engine.api import PictureState
 from custom_components.facility_cameras.engine.feed import Feed
 from custom_components.facility_cameras.engine.media import Sample, StreamFormat, VideoFormat
+from custom_components.facility_cameras.engine.picture.examiner import Examiner, Settings
 from simulator.film_coder import FilmCoder, Key, camera
 
 SETTINGS: Settings = {"sensitivity": "normal", "mask": []}

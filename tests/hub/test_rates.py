@@ -128,9 +128,9 @@ async def test_the_rate_is_cut_and_what_is_unknown_is_rounded_up(
 
     def show(online_s: float, observed_s: float, required_s: float) -> tuple[str | None, dict[str, Any]]:
         told = deepcopy(found)
-        told["cameras"][0]["today"].update(
-            online_s=online_s, observed_s=observed_s, required_s=required_s, unknown_s=required_s - observed_s
-        )
+        today = told["cameras"][0]["today"]
+        today["online_s"], today["observed_s"] = online_s, observed_s
+        today["required_s"], today["unknown_s"] = required_s, required_s - observed_s
         coordinator.async_take_rates(told)
         shown = home.states.get(entity_id(home, "sensor", gate, "online_rate_today"))
         assert shown is not None
@@ -193,7 +193,7 @@ async def test_the_worst_cameras_of_a_facility(home: HomeAssistant, simulator: S
     told = deepcopy(found)
     for one in told["cameras"]:
         share = 0.5 if one["id"] == camera_id(entry, "Yard") else 0.75
-        one["week"].update(online_s=share * 1_000, observed_s=1_000.0)
+        one["week"]["online_s"], one["week"]["observed_s"] = share * 1_000, 1_000.0
     told["worst"] = [camera_id(entry, "Yard"), camera_id(entry, "Gate"), "removed meanwhile"]
     coordinator.async_take_rates(told)
     shown = home.states.get(entity_id(home, "sensor", entry.entry_id, "worst_camera"))
