@@ -22,9 +22,13 @@ from . import (
     exports,
     footage_in_backups,
     holds,
+    hub_issues,
     issues,
+    maintenance,
+    rates,
     recordings,
     views,
+    who,
     wording,
 )
 from .const import DOMAIN, PLATFORMS
@@ -58,11 +62,14 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, core_changed)
     await hub.outages.async_load()
     await wording.async_load(hass)
+    who.async_register(hass)
     actions.async_register(hass)
+    maintenance.async_register(hass)
     recordings.async_register(hass)
     exports.async_register(hass)
     holds.async_register(hass)
     views.async_register(hass)
+    hub_issues.async_watch(hass, hub)
     await blueprint_install.async_install(hass)
     return True
 
@@ -87,6 +94,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: FacilityConfigEntry) -> 
     entry.async_on_unload(issues.async_watch(hass, coordinator))
     entry.async_on_unload(entity_watch.async_watch(hass, coordinator))
     entry.async_on_unload(completeness.async_watch(hass, coordinator))
+    entry.async_on_unload(rates.async_watch(hass, coordinator))
     entry.async_on_unload(dashboard.async_show(hass, coordinator))
     await footage_in_backups.async_watch(hass, entry)
     return True

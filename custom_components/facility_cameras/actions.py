@@ -25,7 +25,8 @@ from .coordinator import FacilityConfigEntry, cameras_of
 from .engine_client import EngineError
 from .footage_time import async_zone, moment
 from .hub import HUB
-from .switch import async_set_recording
+from .switch import async_set_switch
+from .who import async_change
 
 ACTION_SET_RECORDING = "set_recording"
 ACTION_SNAPSHOT = "snapshot"
@@ -85,8 +86,9 @@ async def _async_set_recording(call: ServiceCall) -> None:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_camera_chosen")
     for camera_id in cameras:
         await async_check(call, SWITCH_DOMAIN, f"{camera_id}_recording", POLICY_CONTROL)
+    change = await async_change(call.hass, call.context)
     for camera_id, entry in cameras.items():
-        async_set_recording(call.hass, entry, camera_id, record=call.data[CONF_RECORD])
+        async_set_switch(call.hass, entry, camera_id, CONF_RECORD, on=call.data[CONF_RECORD], change=change)
 
 
 async def _async_snapshot(call: ServiceCall) -> ServiceResponse:

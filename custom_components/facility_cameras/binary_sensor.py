@@ -1,10 +1,11 @@
-"""Connectivity and picture problem of each camera: true now, also while the camera is away."""
+"""What is true of each camera now, also while it is away: connectivity, picture problem, maintenance."""
 
 from collections.abc import Hashable
 from typing import Any
 
 from homeassistant.components.binary_sensor import BinarySensorEntity
 from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
+from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
@@ -13,6 +14,7 @@ from . import wording
 from .const import CONF_ZONE
 from .coordinator import FacilityConfigEntry, FacilityCoordinator
 from .entity import CameraOwnedEntity, async_add_for_cameras
+from .health_sensors import CLOCK_SYNCHRONISED, ClockSynchronised
 from .picture_problem import found_picture, has_picture_problem, picture_sentence
 
 PARALLEL_UPDATES = 0
@@ -21,12 +23,14 @@ PARALLEL_UPDATES = 0
 async def async_setup_entry(
     _hass: HomeAssistant, entry: FacilityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add both sensors of each camera."""
+    """Add the binary sensors of each camera, and the hub's clock."""
+    async_add_entities([ClockSynchronised(entry.runtime_data, CLOCK_SYNCHRONISED)])
     async_add_for_cameras(
         entry,
         async_add_entities,
         lambda coordinator, camera_id: [
             ConnectivitySensor(coordinator, camera_id),
+            MaintenanceSensor(coordinator, camera_id),
             PictureProblemSensor(coordinator, camera_id),
         ],
     )
@@ -56,9 +60,32 @@ class ConnectivitySensor(CameraOwnedEntity, BinarySensorEntity):
         }
         if state := self.coordinator.camera(self.camera_id):
             attributes["problem"] = wording.problem_sentence(self.hass, state["problem"])
-            attributes["since"] = dt_util.utc_from_timestamp(state["since"] // 1_000_000).isoformat()
+            attributes["since"] = _iso(state["since"])
         self._attr_extra_state_attributes = attributes
         return (self._attr_is_on, *attributes.values())
+
+
+class MaintenanceSensor(CameraOwnedEntity, BinarySensorEntity):
+    """On: work on this camera is planned now. It ends by itself."""
+
+    _attr_translation_key = "maintenance"
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    def __init__(self, coordinator: FacilityCoordinator, camera_id: str) -> None:
+        """One per camera."""
+        super().__init__(coordinator, camera_id, "maintenance")
+
+    def _take(self) -> Hashable:
+        state = self.coordinator.camera(self.camera_id)
+        planned = state["maintenance"] if state is not None else None
+        self._attr_is_on = None if state is None else planned is not None
+        self._attr_extra_state_attributes = {
+            "since": _iso(planned["since"]) if planned else None,
+            "until": _iso(planned["until"]) if planned else None,
+            "reason": planned["reason"] if planned else None,
+            "who": planned["who"] if planned else None,
+        }
+        return (self._attr_is_on, *self._attr_extra_state_attributes.values())
 
 
 class PictureProblemSensor(CameraOwnedEntity, BinarySensorEntity):
@@ -86,3 +113,8 @@ class PictureProblemSensor(CameraOwnedEntity, BinarySensorEntity):
             }
         self._attr_extra_state_attributes = attributes
         return (self._attr_is_on, *attributes.values())
+
+
+def _iso(microseconds: int) -> str:
+    """A time of the engine's, to the second."""
+    return dt_util.utc_from_timestamp(microseconds // 1_000_000).isoformat()

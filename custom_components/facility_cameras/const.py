@@ -43,6 +43,11 @@ CONF_WHEN: Final = "when"
 CONF_WHEN_ENTITY: Final = "when_entity"
 CONF_BEFORE: Final = "before_s"
 CONF_AFTER: Final = "after_s"
+CONF_CONNECT: Final = "connect"
+CONF_RETIRED: Final = "retired"
+CONF_REQUIRED_ENTITY: Final = "required_entity"
+#: Of each switch the last change: by whom, when, by what.
+CONF_CHANGES: Final = "changes"
 
 #: When a camera is recorded.
 WHEN_ALWAYS: Final = "always"

@@ -1,37 +1,42 @@
 """What is known of one facility, fed by the engine's events.
 
-Nothing is polled. Who listens to one camera is told of that camera only.
+States are pushed; figures that change all the time are asked for (asking.py). Who listens to one camera is told of that camera only.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
-from . import when_to_record
+from . import required_hours, when_to_record
 from .const import (
     CONF_AFTER,
     CONF_ARCHIVE,
     CONF_ARCHIVE_ID,
     CONF_AUDIO,
     CONF_BEFORE,
+    CONF_CHANGES,
+    CONF_CONNECT,
     CONF_DAYS_TO_KEEP,
     CONF_LEAST_DAYS,
     CONF_QUOTA_GB,
     CONF_RECORD,
+    CONF_RETIRED,
     CONF_SECOND_COPY,
     CONF_SECOND_COPY_ID,
     CONF_TIME_ZONE,
+    CONF_ZONE,
     LOGGER,
     SUBENTRY_CAMERA,
 )
-from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, Status
+from .engine.api import CameraConfig, CameraState, Cause, FacilityConfig, FacilityState, Standing, Status
 from .engine.api_events import HoldEvent
 from .engine.api_footage import CameraCompleteness
+from .engine.api_ledger import CameraRates, FacilityRates
 from .engine_client import EngineAwayError, EngineError
 
 if TYPE_CHECKING:
@@ -56,6 +61,10 @@ def camera_config(hass: HomeAssistant, entry: ConfigEntry, camera: ConfigSubentr
     own = CONF_USERNAME in camera.data
     source = camera.data if own else entry.data
     by_entity = when_to_record.entity_of(camera.data) is not None
+    changes = camera.data.get(CONF_CHANGES, {})
+    in_use = max(
+        (changes.get(name, {}) for name in (CONF_CONNECT, CONF_RETIRED)), key=lambda change: change.get("at", "")
+    )
     return {
         "id": camera.subentry_id,
         "name": camera.title,
@@ -68,6 +77,12 @@ def camera_config(hass: HomeAssistant, entry: ConfigEntry, camera: ConfigSubentr
         "wanted": when_to_record.wanted(hass, camera.data),
         "before_s": float(camera.data.get(CONF_BEFORE, 0.0)) if by_entity else 0.0,
         "after_s": float(camera.data.get(CONF_AFTER, 0.0)) if by_entity else 0.0,
+        "place": camera.data[CONF_ZONE],
+        "connect": camera.data.get(CONF_CONNECT, True),
+        "retired": camera.data.get(CONF_RETIRED, False),
+        "required": required_hours.required(hass, camera.data),
+        "connect_who": in_use.get("by", ""),
+        "record_who": changes.get(CONF_RECORD, {}).get("by", ""),
     }
 
 
@@ -105,6 +120,8 @@ class FacilityCoordinator:
         self._cameras: dict[str, CameraState] = {}
         self._listeners: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
         self._completeness: dict[str, CameraCompleteness] = {}
+        self._rates: FacilityRates | None = None
+        self._rates_of: dict[str, CameraRates] = {}
         self._sync_lock = asyncio.Lock()
         self._changed = False
 
@@ -142,6 +159,17 @@ class FacilityCoordinator:
         """The same; None while nothing observes the camera, or it is not to be connected."""
         return None if self.status(camera_id) in UNOBSERVED else self.online(camera_id)
 
+    def asked_for(self, camera_id: str) -> bool:
+        """Whether a camera is to be there now. While it is under maintenance, outside its hours, switched off or retired
+        nobody is told that it is away.
+        """
+        state = self.camera(camera_id)
+        return state is None or state["standing"] == Standing.REQUIRED
+
+    def in_use(self) -> dict[str, ConfigSubentry]:
+        """The cameras of this facility that are not retired, by id."""
+        return {key: camera for key, camera in self.cameras().items() if not camera.data.get(CONF_RETIRED, False)}
+
     def cameras(self) -> dict[str, ConfigSubentry]:
         """The cameras of this facility, by id."""
         return cameras_of(self.entry)
@@ -149,6 +177,15 @@ class FacilityCoordinator:
     def completeness(self, camera_id: str) -> CameraCompleteness | None:
         """How complete a camera's recording is; None while nobody knows."""
         return self._completeness.get(camera_id) if self.connected else None
+
+    @property
+    def rates(self) -> FacilityRates | None:
+        """Online rates of the facility; None while nobody knows."""
+        return self._rates if self.connected else None
+
+    def rates_of(self, camera_id: str) -> CameraRates | None:
+        """Online rates and the last outage of a camera; None while nobody knows."""
+        return self._rates_of.get(camera_id) if self.connected else None
 
     def known(self) -> dict[str, CameraState]:
         """The newest state of every camera that something observes."""
@@ -209,9 +246,21 @@ class FacilityCoordinator:
     def async_take_completeness(self, found: Iterable[CameraCompleteness]) -> None:
         """The engine was asked how complete recording is."""
         self._completeness = {camera["id"]: camera for camera in found}
-        for camera_id in self._completeness.keys() & self.entry.subentries.keys():
-            for listener in tuple(self._listeners[camera_id]):
-                listener()
+        self._tell_figures(self._completeness.keys())
+
+    @callback
+    def async_take_rates(self, found: FacilityRates) -> None:
+        """The engine was asked for online rates and outages."""
+        self._rates = found
+        self._rates_of = {camera["id"]: camera for camera in found["cameras"]}
+        self._tell_figures(self._rates_of.keys())
+
+    def _tell_figures(self, cameras: Collection[str]) -> None:
+        """Tell who listens to these cameras; what is known of the cameras themselves is the same."""
+        for camera_id in cameras:
+            if camera_id in self.entry.subentries:
+                for listener in tuple(self._listeners[camera_id]):
+                    listener()
         self.async_tell(None)
 
     @callback
@@ -229,6 +278,8 @@ class FacilityCoordinator:
         if not connected:
             self._cameras.clear()
             self._completeness.clear()
+            self._rates = None
+            self._rates_of.clear()
         for camera_id in cameras_of(self.entry):
             self._tell_of(camera_id)
         self.async_tell(None)
@@ -250,21 +301,24 @@ class FacilityCoordinator:
                 LOGGER.error("The engine does not take the facility %s: %s", self.entry.title, error)
 
     @callback
-    def async_push_wanted(self, camera_id: str) -> None:
+    def async_push_said(self, camera_id: str) -> None:
         """A camera's schedule or entity says something else: tell the engine, whose last word is the newest."""
         self.entry.async_create_background_task(
-            self.hass, self._async_tell_wanted(camera_id), f"facility_cameras wanted {camera_id}"
+            self.hass, self._async_tell_said(camera_id), f"facility_cameras said {camera_id}"
         )
 
-    async def _async_tell_wanted(self, camera_id: str) -> None:
+    async def _async_tell_said(self, camera_id: str) -> None:
         async with self._sync_lock:
-            camera = cameras_of(self.entry).get(camera_id)
-            wanted = when_to_record.wanted(self.hass, camera.data) if camera is not None else None
-            if wanted is None:
+            if (camera := cameras_of(self.entry).get(camera_id)) is None:
                 return
+            wanted = when_to_record.wanted(self.hass, camera.data)
+            required = required_hours.required(self.hass, camera.data)
             try:
-                await self.hub.client.put_wanted(camera_id, wanted=wanted)
+                if wanted is not None:
+                    await self.hub.client.put_wanted(camera_id, wanted=wanted)
+                if required is not None:
+                    await self.hub.client.put_required(camera_id, required=required)
             except EngineAwayError:
-                LOGGER.debug("The engine is away; it is told what is wanted when it is back")
+                LOGGER.debug("The engine is away; it is told what entities say when it is back")
             except EngineError as error:
-                LOGGER.error("The engine is not told whether %s is to be recorded: %s", camera_id, error)
+                LOGGER.error("The engine is not told what the entities of %s say: %s", camera_id, error)

@@ -7,9 +7,11 @@ from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 from yarl import URL
 
-from .const import CONF_ARCHIVE_ID, CONF_SECOND_COPY_ID, CONF_WHEN_ENTITY
+from .const import CONF_ARCHIVE_ID, CONF_REQUIRED_ENTITY, CONF_SECOND_COPY_ID, CONF_WHEN_ENTITY
 from .coordinator import FacilityConfigEntry
 from .engine.rtsp.login_in_path import masked
+from .engine_client import EngineError
+from .hub import Hub
 
 _REDACT = {
     CONF_ARCHIVE_ID,
@@ -17,9 +19,15 @@ _REDACT = {
     CONF_SECOND_COPY_ID,
     CONF_USERNAME,
     # It may be called after a person.
+    CONF_REQUIRED_ENTITY,
     CONF_WHEN_ENTITY,
+    # Who changed a switch, who planned maintenance and why.
+    "by",
+    "reason",
+    "who",
     "host",
     "mac",
+    "network",
     "onvif_host",
     "path",
     "port",
@@ -44,11 +52,20 @@ async def async_get_config_entry_diagnostics(_hass: HomeAssistant, entry: Facili
         for camera_id, camera in coordinator.cameras().items()
     ]
     return {
-        "engine": {"connected": hub.connected, "starts": hub.starts, "info": hub.info},
+        "engine": {"connected": hub.connected, "starts": hub.starts, "info": hub.info, "health": hub.state.health},
+        "ledger": await _async_ledger(hub),
+        "common_causes": [async_redact_data(dict(cause), _REDACT) for cause in hub.state.common_causes.values()],
         "facility": async_redact_data(dict(entry.data), _REDACT),
         "footage": async_redact_data(dict(coordinator.facility), _REDACT) if coordinator.facility else None,
         "cameras": cameras,
     }
+
+
+async def _async_ledger(hub: Hub) -> dict[str, Any] | None:
+    try:
+        return dict(await hub.client.ledger())
+    except EngineError:
+        return None
 
 
 def _redact_url(url: str) -> str:

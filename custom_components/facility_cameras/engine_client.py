@@ -20,8 +20,10 @@ from .engine.api import (
     EngineInfo,
     FacilityConfig,
     FacilityState,
+    MaintenanceRequest,
     ProbeRequest,
     ProbeResult,
+    RequiredRequest,
     RestreamRequest,
 )
 from .engine.api_events import Event
@@ -41,6 +43,7 @@ from .engine.api_footage import (
     Span,
     WantedRequest,
 )
+from .engine.api_ledger import FacilityRates, LedgerState
 
 #: A line of the event stream holds every camera of the hub: 1,000 cameras are about 0.6 MiB.
 _LINE_BYTES = 8 << 20
@@ -49,6 +52,8 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=20)
 #: The engine gives its archive 10 s.
 _HOLD_TIMEOUT = aiohttp.ClientTimeout(total=15)
+#: A ledger of years is copied at the disk's speed.
+_SNAPSHOT_TIMEOUT = aiohttp.ClientTimeout(total=120)
 #: The engine tells figures every 10 s; three of them missing means that it hangs.
 SILENCE_S = 30.0
 
@@ -218,9 +223,36 @@ class EngineClient:
         answer = await self._json("GET", f"/v1/facilities/{facility_id}/completeness")
         return cast("list[CameraCompleteness]", answer["cameras"])
 
+    async def facility_rates(self, facility_id: str) -> FacilityRates:
+        """Online rates and last outages of a facility and its cameras: today, 7 and 30 days."""
+        return cast("FacilityRates", await self._json("GET", f"/v1/facilities/{facility_id}/rates"))
+
+    async def ledger(self) -> LedgerState:
+        """Whether what is observed can be written down."""
+        return cast("LedgerState", await self._json("GET", "/v1/ledger"))
+
+    async def ledger_snapshot(self, path: str) -> None:
+        """Copy the ledger, whole and in one file, to `ledger-snapshot…` in the engine's folder. Raises `EngineError`: 507
+        where it cannot be written.
+        """
+        await self._json("POST", "/v1/ledger/snapshot", body={"path": path}, timeout=_SNAPSHOT_TIMEOUT)
+
     async def put_wanted(self, camera_id: str, *, wanted: bool) -> None:
         """Whether a camera is to be recorded, as its schedule or entity says now."""
         await self._json("PUT", f"/v1/cameras/{camera_id}/wanted", body={"wanted": wanted})
+
+    async def put_required(self, camera_id: str, *, required: bool) -> None:
+        """Whether a camera is required, as its entity says now."""
+        await self._json("PUT", f"/v1/cameras/{camera_id}/required", body={"required": required})
+
+    async def start_maintenance(self, camera_id: str, wanted: MaintenanceRequest) -> None:
+        """Work on a camera is planned from now on, until a time. Raises `EngineError`."""
+        await self._json("PUT", f"/v1/cameras/{camera_id}/maintenance", body=wanted)
+
+    async def end_maintenance(self, camera_id: str, who: str) -> bool:
+        """It is over sooner. Returns whether there was one. Raises `EngineError`."""
+        answer = await self._json("DELETE", f"/v1/cameras/{camera_id}/maintenance", who=who)
+        return bool(answer["ended"])
 
     async def playlist(self, camera_id: str, start: int, end: int) -> bytes:
         """An HLS media playlist of the footage between two times, with relative URIs."""
@@ -313,14 +345,17 @@ class EngineClient:
         body: ClipRequest
         | ExportRequest
         | FacilityConfig
+        | MaintenanceRequest
         | ProbeRequest
         | ProtectRequest
         | ReleaseRequest
+        | RequiredRequest
         | RestreamRequest
         | WantedRequest
+        | dict[str, str]
         | None = None,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,
-        **query: int,
+        **query: int | str,
     ) -> dict[str, Any]:
         try:
             async with self._open().request(method, path, json=body, params=query, timeout=timeout) as response:

@@ -1,6 +1,10 @@
-"""Follows the entities that say when cameras are recorded: the engine is told at once, a new name is kept, and a repair
-tells of one that stays away (when_to_record.py).
+"""Follows the entities that say when cameras are recorded and when they are required: the engine is told at once, a new
+name is kept, and a repair tells of one that stays away (when_to_record.py, required_hours.py).
 """
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from homeassistant.core import (
     CALLBACK_TYPE,
@@ -19,35 +23,56 @@ from homeassistant.helpers.event import (
 )
 from homeassistant.helpers.start import async_at_started
 
-from .const import CONF_WHEN_ENTITY, DOMAIN
+from . import required_hours, when_to_record
+from .const import CONF_REQUIRED_ENTITY, CONF_WHEN_ENTITY, DOMAIN
 from .coordinator import FacilityCoordinator
-from .when_to_record import entity_of, says
+from .when_to_record import says
 
 #: Integrations that are reloaded are away for a moment.
 _AWAY_S = 60.0
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What entities say of cameras: which entity that is, where its id is kept, and which repair tells that it is away."""
+
+    entity_of: Callable[[Mapping[str, Any]], str | None]
+    key: str
+    issue: str
+
+
+_SAID = (
+    _Said(when_to_record.entity_of, CONF_WHEN_ENTITY, "when_entity_away"),
+    _Said(required_hours.entity_of, CONF_REQUIRED_ENTITY, "required_entity_away"),
+)
+
+
 @callback
 def async_watch(hass: HomeAssistant, coordinator: FacilityCoordinator) -> CALLBACK_TYPE:
     """Follow the entities of a facility's cameras until the returned function is called."""
-    return _Watch(hass, coordinator).async_stop
+    watches = [_Watch(hass, coordinator, said) for said in _SAID]
+
+    @callback
+    def stop() -> None:
+        for watch in watches:
+            watch.async_stop()
+
+    return stop
 
 
 @callback
 def async_clear_camera(hass: HomeAssistant, camera_id: str) -> None:
     """The camera is gone."""
-    ir.async_delete_issue(hass, DOMAIN, _issue(camera_id))
-
-
-def _issue(camera_id: str) -> str:
-    return f"when_entity_away_{camera_id}"
+    for said in _SAID:
+        ir.async_delete_issue(hass, DOMAIN, f"{said.issue}_{camera_id}")
 
 
 class _Watch:
-    """The entities of one facility."""
+    """The entities of one facility that say one thing."""
 
-    def __init__(self, hass: HomeAssistant, coordinator: FacilityCoordinator) -> None:
+    def __init__(self, hass: HomeAssistant, coordinator: FacilityCoordinator, said: _Said) -> None:
         self._hass = hass
+        self._said = said
         self._coordinator = coordinator
         self._followed: dict[str, str] = {}
         self._unfollow: list[CALLBACK_TYPE] = []
@@ -68,7 +93,9 @@ class _Watch:
     def _async_renew(self) -> None:
         """Follow the entities that are meant now."""
         cameras = self._coordinator.cameras()
-        followed = {key: entity for key, camera in cameras.items() if (entity := entity_of(camera.data)) is not None}
+        followed = {
+            key: entity for key, camera in cameras.items() if (entity := self._said.entity_of(camera.data)) is not None
+        }
         if followed == self._followed:
             return
         for camera_id in self._followed.keys() - followed.keys():
@@ -91,7 +118,7 @@ class _Watch:
             if entity_id != event.data["entity_id"]:
                 continue
             if before != now:
-                self._coordinator.async_push_wanted(camera_id)
+                self._coordinator.async_push_said(camera_id)
             self._look_after(camera_id)
 
     @callback
@@ -103,14 +130,14 @@ class _Watch:
         for camera_id, camera in self._coordinator.cameras().items():
             if self._followed.get(camera_id) == data["old_entity_id"]:
                 self._hass.config_entries.async_update_subentry(
-                    self._coordinator.entry, camera, data={**camera.data, CONF_WHEN_ENTITY: data["entity_id"]}
+                    self._coordinator.entry, camera, data={**camera.data, self._said.key: data["entity_id"]}
                 )
 
     @callback
     def _async_started(self, _hass: HomeAssistant) -> None:
         """Entities that are not there now will not come by themselves."""
         for camera_id in self._followed:
-            self._coordinator.async_push_wanted(camera_id)
+            self._coordinator.async_push_said(camera_id)
             self._look_after(camera_id)
 
     @callback
@@ -130,7 +157,7 @@ class _Watch:
     def _here(self, camera_id: str) -> None:
         if (cancel := self._away.pop(camera_id, None)) is not None:
             cancel()
-        ir.async_delete_issue(self._hass, DOMAIN, _issue(camera_id))
+        ir.async_delete_issue(self._hass, DOMAIN, f"{self._said.issue}_{camera_id}")
 
     @callback
     def _tell(self, camera_id: str) -> None:
@@ -141,10 +168,10 @@ class _Watch:
         ir.async_create_issue(
             self._hass,
             DOMAIN,
-            _issue(camera_id),
+            f"{self._said.issue}_{camera_id}",
             is_fixable=False,
             severity=ir.IssueSeverity.WARNING,
-            translation_key="when_entity_away",
+            translation_key=self._said.issue,
             translation_placeholders={
                 "camera": camera.title,
                 "facility": self._coordinator.entry.title,

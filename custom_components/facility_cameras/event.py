@@ -1,4 +1,6 @@
-"""The incidents of a facility: footage was protected or released, or its second copy is made or fails."""
+"""The events of a facility: incidents (footage was protected or released, or its second copy is made or fails), and what
+happened to its cameras together (common_cause_events.py); and of each camera its last outage (outage_events.py).
+"""
 
 from collections.abc import Hashable
 from typing import override
@@ -7,11 +9,13 @@ from homeassistant.components.event import EventEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .common_cause_events import COMMON_CAUSE, CommonCauseEvent
 from .coordinator import FacilityConfigEntry, FacilityCoordinator
 from .engine.api_events import HoldEvent
 from .engine.api_footage import HoldChange
-from .entity import FacilityEntity
+from .entity import FacilityEntity, async_add_for_cameras
 from .holds import camera_name, local_time
+from .outage_events import LAST_OUTAGE, LastOutage
 
 PARALLEL_UPDATES = 0
 
@@ -22,8 +26,11 @@ _MOST_LISTED = 100
 async def async_setup_entry(
     _hass: HomeAssistant, entry: FacilityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the facility's incidents."""
-    async_add_entities([Incident(entry.runtime_data)])
+    """Add the events of the facility and of each camera."""
+    async_add_entities([Incident(entry.runtime_data), CommonCauseEvent(entry.runtime_data, COMMON_CAUSE)])
+    async_add_for_cameras(
+        entry, async_add_entities, lambda coordinator, camera_id: [LastOutage(coordinator, camera_id, LAST_OUTAGE)]
+    )
 
 
 class Incident(FacilityEntity, EventEntity):

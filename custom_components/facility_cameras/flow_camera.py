@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, SubentryFlowResult
 from homeassistant.const import CONF_ADDRESS, CONF_NAME, CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -49,6 +49,7 @@ from .engine.api import Cause, ProbeResult
 from .engine.rtsp.login_in_path import masked
 from .engine_client import EngineError
 from .flow_facility import PASSWORD, USERNAME, days_selector, name_error
+from .flow_standing import STANDING_KEYS, StandingStep
 from .hub import HUB
 from .onvif_camera import Device, OnvifError, Profile, read_device
 from .pasted_address import take_apart, without_login
@@ -110,7 +111,7 @@ class _Candidate:
     seen: ProbeResult | None = None
 
 
-class CameraFlow(ConfigSubentryFlow):
+class CameraFlow(StandingStep):
     """Adds or changes one camera."""
 
     def __init__(self) -> None:
@@ -134,7 +135,7 @@ class CameraFlow(ConfigSubentryFlow):
         camera = self._get_reconfigure_subentry()
         return self.async_show_menu(
             step_id="reconfigure",
-            menu_options=["connection", "recording", "settings"],
+            menu_options=["connection", "recording", "settings", "standing"],
             description_placeholders={"camera": camera.title},
         )
 
@@ -417,7 +418,7 @@ class CameraFlow(ConfigSubentryFlow):
         camera = self._get_reconfigure_subentry()
         data |= {key: camera.data[key] for key in (CONF_RECORD, CONF_DAYS_TO_KEEP) if key in camera.data}
         data[CONF_RECORD] = camera.data[CONF_RECORD]
-        data |= {key: camera.data[key] for key in _WHEN_KEYS if key in camera.data}
+        data |= {key: camera.data[key] for key in (*_WHEN_KEYS, *STANDING_KEYS) if key in camera.data}
         return self.async_update_and_abort(entry, camera, title=name, data=data, unique_id=self._camera.unique_id)
 
 

@@ -3,28 +3,28 @@
 An alarm button's automation calls `protect` and the last minutes are kept, with the automation's name as who did it.
 """
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from http import HTTPStatus
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components.switch.const import DOMAIN as SWITCH_DOMAIN
-from homeassistant.core import Event, HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized, UnknownUser
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
-from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
 from .actions import async_check, cameras_of_call
 from .const import DOMAIN
 from .coordinator import FacilityConfigEntry
-from .engine.api import LONGEST_HOLD_DAYS, REASON_SIGNS, WHO_SIGNS
+from .engine.api import LONGEST_HOLD_DAYS, REASON_SIGNS
 from .engine.api_footage import HoldState
 from .engine_client import EngineAwayError, EngineError
 from .footage_time import async_zone, moment
 from .hub import HUB
+from .who import async_who
 
 ACTION_PROTECT = "protect"
 ACTION_UNPROTECT = "unprotect"
@@ -34,10 +34,6 @@ ATTR_HOLD_ID = "hold_id"
 
 #: What is protected if no beginning is given.
 _BEFORE = timedelta(minutes=5)
-#: Home Assistant's events for an automation or a script that begins: their data hold its name.
-_BEGINNINGS = ("automation_triggered", "script_started")
-_MOST_NAMES = 200
-_NAMES: HassKey[OrderedDict[str, str]] = HassKey(f"{DOMAIN}.names_by_context")
 
 _PROTECT = vol.Schema(
     {
@@ -59,18 +55,7 @@ _UNPROTECT = vol.Schema(
 
 @callback
 def async_register(hass: HomeAssistant) -> None:
-    """Register both actions, and note from now on which automation a context is of."""
-    names = hass.data[_NAMES] = OrderedDict()
-
-    @callback
-    def note(event: Event) -> None:
-        # The first one: an automation that calls a script is who did it.
-        names.setdefault(event.context.id, str(event.data.get("name") or ""))
-        while len(names) > _MOST_NAMES:
-            names.popitem(last=False)
-
-    for kind in _BEGINNINGS:
-        hass.bus.async_listen(kind, note)
+    """Register both actions."""
     hass.services.async_register(
         DOMAIN, ACTION_PROTECT, _async_protect, _PROTECT, supports_response=SupportsResponse.OPTIONAL
     )
@@ -88,7 +73,7 @@ async def _async_protect(call: ServiceCall) -> ServiceResponse:
         await async_check(call, SWITCH_DOMAIN, f"{camera_id}_recording", POLICY_CONTROL)
     now = dt_util.utcnow()
     spans = {entry.entry_id: _span(call, await async_zone(entry), now) for entry in cameras.values()}
-    who = await _async_who(call)
+    who = await async_who(call.hass, call.context)
     facilities: defaultdict[FacilityConfigEntry, list[str]] = defaultdict(list)
     for camera_id, entry in cameras.items():
         facilities[entry].append(camera_id)
@@ -143,7 +128,7 @@ async def _async_unprotect(call: ServiceCall) -> ServiceResponse:
     for entry, chosen in wanted.items():
         for camera_id in {hold["camera"] for hold in chosen}:
             await _async_check_release(call, entry, camera_id)
-    who = await _async_who(call)
+    who = await async_who(call.hass, call.context)
     found: list[HoldState] = []
     for entry, chosen in wanted.items():
         try:
@@ -181,17 +166,6 @@ def _span(call: ServiceCall, zone: tzinfo, now: datetime) -> tuple[datetime, dat
 def _microseconds(when: datetime) -> int:
     """UTC microseconds since 1970."""
     return round((when - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
-
-
-async def _async_who(call: ServiceCall) -> str:
-    """The name of the user who calls, or of the automation. Raises UnknownUser."""
-    if call.context.user_id is None:
-        names = call.hass.data[_NAMES]
-        return (names.get(call.context.id) or names.get(call.context.parent_id or "") or "Home Assistant")[:WHO_SIGNS]
-    user = await call.hass.auth.async_get_user(call.context.user_id)
-    if user is None:
-        raise UnknownUser(context=call.context)
-    return (user.name or "")[:WHO_SIGNS]
 
 
 def _refused(entry: FacilityConfigEntry, error: EngineError) -> HomeAssistantError:

@@ -20,6 +20,7 @@ from .engine.api_events import Event
 from .engine.api_footage import ExportState
 from .engine_client import EngineAwayError, EngineClient, EngineError
 from .engine_process import RESTREAM_HOST, EngineProcess, EngineStartError
+from .hub_state import HubState
 from .observed import Observed
 from .outages import Outages
 from .picture_store import PictureStore
@@ -56,6 +57,7 @@ class Hub:
         self.pictures = PictureStore()
         self.playback = PlaybackTokens()
         self.outages = Outages(hass)
+        self.state = HubState(hass)
         #: Monotonic seconds.
         self.clock: Callable[[], float] = hass.loop.time
         self.observed = Observed(self.clock)
@@ -254,16 +256,21 @@ class Hub:
             self.info = event["engine"]
             self._find()
             await self._async_reconcile()
+            self.state.async_take_health(event["health"])
             self._take_cameras(event["cameras"])
             self._take_facilities(event["facilities"])
+            self.state.async_take_all(event["common_causes"])
         elif event["event"] == "camera":
             self._take_cameras([event["camera"]])
         elif event["event"] == "figures":
+            self.state.async_take_health(event["health"])
             self._take_cameras(event["cameras"])
             self._take_facilities(event["facilities"])
         elif event["event"] == "removed":
             for coordinator in self.coordinators.values():
                 coordinator.async_drop_camera(event["id"])
+        elif event["event"] == "common_cause":
+            self.state.async_take_cause(event["cause"])
         elif event["event"] == "export" and self.on_export is not None:
             self.on_export(event["export"])
         elif event["event"] == "hold" and (found := self.coordinators.get(event["facility"])):
@@ -308,5 +315,6 @@ class Hub:
         if self._grace is not None:
             self._grace.cancel()
             self._grace = None
+        self.state.async_take_health(None)
         for coordinator in self.coordinators.values():
             coordinator.async_set_connected(False)

@@ -105,6 +105,10 @@ class OutageTrigger(Trigger):
     def _follow(self, coordinator: FacilityCoordinator, camera_id: str, run_action: TriggerActionRunner) -> None:
         """Tell what is to be told of a camera now, or later."""
         self._cancel(camera_id)
+        if not coordinator.asked_for(camera_id):
+            # Maintenance, switched off, outside its hours: nothing is told of it, and what was told is over.
+            self._told.discard(camera_id)
+            return
         online = coordinator.online_or_unknown(camera_id)
         if online is True and camera_id in self._told:
             self._told.discard(camera_id)

@@ -30,6 +30,8 @@ class Outages:
         self.hass = hass
         self._store: Store[dict[str, Any]] = Store(hass, _STORE_VERSION, f"{DOMAIN}.outages")
         self._began: dict[str, float] = {}
+        #: Cameras of which nothing is asked now.
+        self._quiet: set[str] = set()
         self._stopped = 0.0
         self._started = hass.loop.time()
 
@@ -57,10 +59,17 @@ class Outages:
         """What is known of a camera may have changed."""
         online = coordinator.online_or_unknown(camera_id)
         changed = False
-        if online is True:
+        if not coordinator.asked_for(camera_id):
+            # Maintenance, switched off, outside its hours: what goes on afterwards begins then.
+            self._quiet.add(camera_id)
+            changed = self._began.pop(camera_id, None) is not None
+        elif online is True:
+            self._quiet.discard(camera_id)
             changed = self._began.pop(camera_id, None) is not None
         elif online is False and camera_id not in self._began and (state := coordinator.camera(camera_id)):
-            self._began[camera_id] = state["since"] / 1_000_000
+            since = state["since"] / 1_000_000
+            self._began[camera_id] = dt_util.utcnow().timestamp() if camera_id in self._quiet else since
+            self._quiet.discard(camera_id)
             changed = True
         if changed:
             self._save()
@@ -68,6 +77,7 @@ class Outages:
 
     def forget(self, camera_id: str) -> None:
         """The camera was removed."""
+        self._quiet.discard(camera_id)
         if self._began.pop(camera_id, None) is not None:
             self._save()
 

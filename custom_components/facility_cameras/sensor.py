@@ -15,9 +15,20 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .coordinator import FacilityConfigEntry, FacilityCoordinator, cameras_of
+from . import wording
+from .coordinator import FacilityConfigEntry, FacilityCoordinator
 from .engine.api import CameraState, FacilityState, Status
 from .entity import CameraOwnedEntity, FacilityEntity, async_add_for_cameras
+from .health_sensors import HEALTH_SENSORS, HealthSensor
+from .rate_sensors import (
+    LONGEST_OUTAGE,
+    ONLINE_RATES,
+    WORST_CAMERA,
+    CameraOnlineRate,
+    FacilityOnlineRate,
+    LongestOutage,
+    WorstCamera,
+)
 from .recording_sensors import (
     COMPLETENESS,
     LAST_GAP,
@@ -56,6 +67,8 @@ class FacilitySensorDescription(SensorEntityDescription):
 
 #: Sizes and times that always move are told in steps: every state is a row in the recorder.
 _SIZE_STEP = 100_000_000
+#: What 64 cameras record moves by more than that in seconds: this share of a volume is a step of it, where it is larger.
+_VOLUME_STEPS = 1_000
 #: Protected footage moves seldom, and a minute of it is to be seen.
 _HELD_STEP = 10_000_000
 _TIME_STEP = 600_000_000
@@ -69,7 +82,7 @@ def moment(microseconds: int | None) -> datetime | None:
 def _online(facility: FacilityCoordinator) -> int | None:
     if not facility.connected:
         return None
-    return sum(facility.online(camera_id) for camera_id in cameras_of(facility.entry))
+    return sum(facility.online(camera_id) for camera_id in facility.in_use())
 
 
 def _not_recording(facility: FacilityCoordinator) -> int | None:
@@ -79,9 +92,11 @@ def _not_recording(facility: FacilityCoordinator) -> int | None:
     return sum(state["recording_wanted"] and not state["recording"] for state in states)
 
 
-def _bytes(state: FacilityState | None, figure: Callable[[FacilityState], int], step: int = _SIZE_STEP) -> int | None:
+def _bytes(state: FacilityState | None, figure: Callable[[FacilityState], int], step: int = 0) -> int | None:
+    """In steps of so many bytes; 0: as many as fit the volume."""
     if state is None or not state["total_bytes"]:
         return None
+    step = step or max(_SIZE_STEP, state["total_bytes"] // _VOLUME_STEPS)
     return figure(state) // step * step
 
 
@@ -151,7 +166,7 @@ FACILITY_SENSORS = (
         key="cameras_total",
         translation_key="cameras_total",
         state_class=SensorStateClass.MEASUREMENT,
-        value=lambda facility: len(cameras_of(facility.entry)),
+        value=lambda facility: len(facility.in_use()),
     ),
     FacilitySensorDescription(
         key="cameras_not_recording",
@@ -245,6 +260,9 @@ async def async_setup_entry(
     async_add_entities(FacilitySensor(entry.runtime_data, description) for description in FACILITY_SENSORS)
     async_add_entities(FootageSensor(entry.runtime_data, description) for description in FOOTAGE_SENSORS)
     async_add_entities(FacilityCompletenessSensor(entry.runtime_data, description) for description in COMPLETENESS)
+    async_add_entities(FacilityOnlineRate(entry.runtime_data, description) for description in ONLINE_RATES)
+    async_add_entities([WorstCamera(entry.runtime_data, WORST_CAMERA)])
+    async_add_entities(HealthSensor(entry.runtime_data, description) for description in HEALTH_SENSORS)
     async_add_for_cameras(
         entry,
         async_add_entities,
@@ -252,6 +270,8 @@ async def async_setup_entry(
             StatusSensor(coordinator, camera_id),
             RecordingStateSensor(coordinator, camera_id, RECORDING_STATE),
             LastGapSensor(coordinator, camera_id, LAST_GAP),
+            LongestOutage(coordinator, camera_id, LONGEST_OUTAGE),
+            *(CameraOnlineRate(coordinator, camera_id, description) for description in ONLINE_RATES),
             *(CameraCompletenessSensor(coordinator, camera_id, description) for description in COMPLETENESS),
             *(CameraSensor(coordinator, camera_id, description) for description in CAMERA_SENSORS),
         ],
@@ -259,9 +279,11 @@ async def async_setup_entry(
 
 
 class StatusSensor(CameraOwnedEntity, SensorEntity):
-    """What is known of a camera now, as one word."""
+    """What is known of a camera now, as one word, and in a sentence."""
 
     _attr_translation_key = "status"
+    #: The connectivity sensor's are in the recorder.
+    _unrecorded_attributes = frozenset({"problem", "since"})
     _attr_device_class = SensorDeviceClass.ENUM
 
     def __init__(self, coordinator: FacilityCoordinator, camera_id: str) -> None:
@@ -271,9 +293,15 @@ class StatusSensor(CameraOwnedEntity, SensorEntity):
 
     def _take(self) -> Hashable:
         self._attr_native_value = self.coordinator.status(self.camera_id).value
-        cause = self.coordinator.cause(self.camera_id).value
-        self._attr_extra_state_attributes = {"cause": cause}
-        return self._attr_native_value, cause
+        state = self.coordinator.camera(self.camera_id)
+        since = moment(state["since"]) if state else None
+        attributes = {
+            "cause": self.coordinator.cause(self.camera_id).value,
+            "problem": wording.problem_sentence(self.hass, state["problem"]) if state else "",
+            "since": since.isoformat() if since else None,
+        }
+        self._attr_extra_state_attributes = attributes
+        return self._attr_native_value, *attributes.values()
 
 
 class CameraSensor(CameraOwnedEntity, SensorEntity):

@@ -50,6 +50,12 @@ def config(camera: CameraSpec, url: str, *, audio: bool = False) -> CameraConfig
         "wanted": True,
         "before_s": 0.0,
         "after_s": 0.0,
+        "place": "gate",
+        "connect": True,
+        "retired": False,
+        "required": True,
+        "connect_who": "",
+        "record_who": "",
     }
 
 
@@ -156,6 +162,11 @@ class Rig:
     async def change(self, name: str, *, wanted: bool | None, before_s: float = 0.0, after_s: float = 0.0) -> None:
         """Have a camera recorded by an entity that says this."""
         self._configs[name] |= {"wanted": wanted, "before_s": before_s, "after_s": after_s}
+        await self.put()
+
+    async def switch(self, name: str, **changes: Any) -> None:
+        """Have a camera connected or not, retired, required (`CameraConfig`)."""
+        self._configs[name] |= changes  # type: ignore[typeddict-item]
         await self.put()
 
     async def put(self) -> None:

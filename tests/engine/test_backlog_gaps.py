@@ -41,7 +41,7 @@ class Watched(Stage):
         self.camera = Camera(
             config(spec("c1"), "rtsp://127.0.0.1/main"), "f1", recorder, archive,
             memory=BeforeMemory(), clock=clock, ticker=Ticker(), logins=Logins({}, lambda: None),
-            dialogues=asyncio.Semaphore(), changed=lambda _: None,
+            dialogues=asyncio.Semaphore(), maintenance=lambda _: None, changed=lambda _: None,
             last_picture=LastPictures(archive.root / "last_pictures", clock).of("c1"),
         )  # fmt: skip
         self.camera.config["id"] = "c1"

@@ -118,6 +118,7 @@ async def test_a_job_ends_with_the_request_that_asked(tmp_path: Path) -> None:
     camera: CameraConfig = {
         "id": "c", "name": "c", "url": "rtsp://127.0.0.1:9/", "username": "", "password": "", "audio": False, "record": False,
         "days_to_keep": 0, "wanted": True, "before_s": 0.0, "after_s": 0.0,
+        "place": "", "connect": True, "retired": False, "required": True, "connect_who": "", "record_who": "",
     }  # fmt: skip
     go_on = threading.Event()
     try:

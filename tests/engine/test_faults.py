@@ -6,6 +6,7 @@ Deadlines are the promised bounds with some room for a busy machine.
 import asyncio
 from dataclasses import replace
 from functools import partial
+import itertools
 from pathlib import Path
 import time
 
@@ -75,6 +76,28 @@ async def test_b1_a_camera_that_reboots_is_offline_until_its_key_picture(tmp_pat
         judged = await rig.judge("one")
         assert len(judged.segments) == 2
         assert_sound(judged, VIDEO.frames, gaps=True)
+
+
+async def test_c3_a_camera_that_answers_again_is_told_to_be_waited_for_until_its_key_picture(tmp_path: Path) -> None:
+    """Groups of 20 s, joined in the middle: it refuses nothing any more, and cannot be shown yet."""
+    async with Rig(tmp_path, [spec("one", quirks=("C3",))]) as rig:
+        camera = rig.site.camera("one")
+        await camera.fault("gone")
+        await rig.watch()
+        await rig.status("one", "refused", REFUSED_S)
+        await camera.clear()
+        await rig.until(lambda: rig.state("one")["problem"]["cause"] == "no_keyframe", BACK_S + 5, "waiting")
+        await rig.status("one", "online", 2 * 20)
+        told = [(state["status"], state["problem"]["cause"]) for state in rig.states["one"]]
+        changes = [state for state, _ in itertools.groupby(told)]
+        assert changes[-3:] == [("refused", "connection_refused"), ("stalled", "no_keyframe"), ("online", "none")]
+
+
+async def test_c3_a_camera_not_seen_yet_is_unknown_until_its_key_picture(tmp_path: Path) -> None:
+    async with Rig(tmp_path, [spec("one", quirks=("C3",))]) as rig:
+        await rig.watch()
+        await rig.status("one", "online", 2 * 20)
+        assert {state["status"] for state in rig.states["one"]} == {"unknown", "online"}
 
 
 async def test_c2_another_size_begins_another_file_in_the_same_session(tmp_path: Path) -> None:

@@ -399,7 +399,7 @@ async def test_a_real_camera(tmp_path: Path) -> None:
         await rig.until(lambda: time.time() > idle + 7, 10)
         recorded = rig.state("one")["recorded_s"]
         trigger = time.time()
-        rig.supervisor.set_wanted(camera, wanted=True)
+        rig.supervisor.set_said(camera, "wanted", said=True)
         assert rig.state("one")["duty"] == "record"
         await rig.recorded("one", 5)
         await rig.stop()
@@ -427,7 +427,7 @@ async def test_what_is_wanted_outlives_the_engine(tmp_path: Path) -> None:
         assert rig.state("one")["duty"] == "idle"
         camera = rig.supervisor.camera("one")
         assert camera is not None
-        rig.supervisor.set_wanted(camera, wanted=True)
+        rig.supervisor.set_said(camera, "wanted", said=True)
         await rig.change("one", wanted=None)
         assert rig.state("one")["duty"] == "record"
         await rig.recorded("one", 1)

@@ -137,7 +137,10 @@ class CameraConfig(TypedDict):
     `record` is the switch and has the last word. `wanted` is what a schedule or entity says now (True where always is
     meant; None: not known, what was last known holds). By an entity, footage begins `before_s` seconds before it became
     wanted and goes on for `after_s`. `days_to_keep` 0 is as the facility. How its picture is judged: `sensitivity` is off,
-    low, normal or high; `mask` are areas that say nothing (x, y, width, height in shares of the picture).
+    low, normal or high; `mask` are areas that say nothing (x, y, width, height in shares of the picture). `place` is the
+    kind of place it looks at. `connect` off, or `retired`: no session to it at all. `required` is what an entity says of
+    its required hours (None: as last told). `connect_who` is who connected, switched off or retired
+    it last, `record_who` who turned its recording on or off: for the ledger.
     """
 
     id: str
@@ -153,6 +156,26 @@ class CameraConfig(TypedDict):
     after_s: float
     sensitivity: NotRequired[str]
     mask: NotRequired[list[list[float]]]
+    place: str
+    connect: bool
+    retired: bool
+    required: bool | None
+    connect_who: str
+    record_who: str
+
+
+class MaintenanceRequest(TypedDict):
+    """PUT /v1/cameras/{camera}/maintenance: work on it is planned until then, why, and who says so."""
+
+    until: int
+    reason: str
+    who: str
+
+
+class RequiredRequest(TypedDict):
+    """PUT /v1/cameras/{camera}/required: whether an entity says that the camera is required now."""
+
+    required: bool
 
 
 class FacilityConfig(TypedDict):
@@ -184,6 +207,12 @@ CAMERA_DEFAULTS: dict[str, object] = {
     "after_s": 0.0,
     "sensitivity": "normal",
     "mask": [],
+    "place": "",
+    "connect": True,
+    "retired": False,
+    "required": True,
+    "connect_who": "",
+    "record_who": "",
 }
 
 

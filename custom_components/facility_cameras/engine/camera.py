@@ -11,7 +11,7 @@ import contextlib
 import logging
 import random
 
-from .api import CameraConfig, CameraState, Cause, Duty, PictureState, Problem, Standing, Status
+from .api import CameraConfig, CameraState, Cause, Duty, Maintenance, PictureState, Problem, Status
 from .archive.archive import Archive
 from .camera_log import CameraLog
 from .clock import Clock, microseconds
@@ -24,6 +24,7 @@ from .recorder import LANDED_S, Recorder
 from .rtsp.client import Manners, Session
 from .rtsp.url import RtspUrl, parse_url
 from .run import Run
+from .standing import connects, standing, why_off
 from .ticker import Ticker
 from .watch import AWAY, NO_PROBLEM, Watch
 
@@ -43,8 +44,16 @@ PASSWORD_S = (300.0, 1800.0)
 #: A session with pictures for so long was healthy: if it is lost, reconnecting within GRACE_S is no outage.
 HEALTHY_S = 10.0
 GRACE_S = 4.0
+#: A camera that was away and sends what does not begin with a key picture is told as that after so long. Most send one
+#: sooner; "smart" codecs every 10 or 20 s.
+KEY_WAIT_S = 5.0
 #: The disk was found too slow within this time.
 OVERLOADED_S = 10.0
+
+
+def same_session(known: CameraConfig, wanted: CameraConfig) -> bool:
+    """Whether a camera's session stays as it is when this is wanted of it."""
+    return all(known[key] == wanted[key] for key in ("url", "username", "password", "audio", "connect", "retired"))
 
 
 class Camera:
@@ -63,6 +72,7 @@ class Camera:
         logins: Logins,
         dialogues: asyncio.Semaphore,
         last_picture: LastPicture,
+        maintenance: Callable[[str], Maintenance | None],
         changed: Callable[[Camera], None],
     ) -> None:
         """Prepare; `run` begins. Raises ValueError if the address cannot be read."""
@@ -78,10 +88,13 @@ class Camera:
         self._ticker = ticker
         self._logins = logins
         self._dialogues = dialogues
+        self._maintenance = maintenance
         self._changed = changed
         self._manners = Manners()
         self._log = CameraLog(config["id"])
         self.watch = Watch(clock)
+        if not connects(config):
+            self.watch.connect(Status.DISCONNECTED, {"cause": why_off(config).value, "placeholders": {}})
         self._told_status = self.watch.shown
         self._session: Session | None = None
         self._run: Run | None = None
@@ -115,7 +128,7 @@ class Camera:
         """Take over what is to be recorded when; the session stays as it is."""
         self.config = config
         self.gate.set(
-            record=config["record"],
+            record=config["record"] and connects(config),
             wanted=config["wanted"] is not False,
             before_s=config["before_s"],
             after_s=config["after_s"],
@@ -142,8 +155,12 @@ class Camera:
     # Running ------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Receive this camera until cancelled."""
+        """Receive this camera until cancelled. One that is not to be connected is left in peace: another `Camera` takes
+        its place once it is.
+        """
         try:
+            if not connects(self.config):
+                await asyncio.get_running_loop().create_future()
             while True:
                 if self._logins.refused(self.config):
                     error = CameraError(Cause.PASSWORD_WRONG, host=self._url.host, user=self.config["username"])
@@ -215,15 +232,36 @@ class Camera:
             self._check_online()
 
     def _check_online(self) -> None:
-        """Online is who has sent a key picture."""
+        """Online is who has sent a key picture. What is told of a camera is true also while it is waited for."""
         run = self._run
         if run is None or not run.pictures:
+            told = self.watch.connection in AWAY and self.watch.connection is not Status.UNKNOWN
+            long = self._clock.monotonic() - self._connecting_since >= KEY_WAIT_S
+            if told and long and self.watch.cause != Cause.NO_KEYFRAME and self._awaits_key:
+                self._set_waiting()
             return
         self._end_grace()
         self.last_picture.seen(self.feed)
         self._first_picture_s = run.began - self._connecting_since
         self._log.tell("online", self._clock.monotonic())
         self._set(Status.ONLINE, NO_PROBLEM)
+
+    @property
+    def _awaits_key(self) -> bool:
+        """Whether a session brings media, and no picture that decoding can begin with."""
+        session, run = self._session, self._run
+        return session is not None and run is not None and not run.pictures and session.received_bytes > 0
+
+    def _set_waiting(self) -> None:
+        error = CameraError(Cause.NO_KEYFRAME, host=self._url.host)
+        self._set(error.status, error.problem)
+
+    def _grace_over(self, error: CameraError) -> None:
+        """No picture came again so soon."""
+        if self._awaits_key:
+            self._set_waiting()
+        else:
+            self._set(error.status, error.problem)
 
     def _failed(self, error: CameraError) -> float:
         """Tell what happened; returns how long to wait, in seconds."""
@@ -235,7 +273,7 @@ class Camera:
             self._failures = 0
         if healthy and error.cause is Cause.CONNECTION_LOST and self._grace is None:
             loop = asyncio.get_running_loop()
-            self._grace = loop.call_later(GRACE_S, self._set, error.status, error.problem)
+            self._grace = loop.call_later(GRACE_S, self._grace_over, error)
             return random.uniform(0.0, 0.5)  # noqa: S311  (jitter, no secret)
         self._end_grace()
         self._set(error.status, error.problem)
@@ -342,7 +380,7 @@ class Camera:
 
     def _duty(self) -> tuple[Duty, str]:
         """What the recording of this camera is about now, and why."""
-        if not self.config["record"]:
+        if not self.config["record"] or not connects(self.config):
             return Duty.OFF, ""
         if not self.gate.wanted:
             return Duty.IDLE, ""
@@ -372,6 +410,7 @@ class Camera:
         """Everything that is known, for the API."""
         stream = self.feed.format
         status, problem, since = self.watch.shown
+        maintenance = self._maintenance(self.config["id"])
         clock_offset = self.clock_offset_s
         return {
             "id": self.config["id"],
@@ -382,8 +421,8 @@ class Camera:
             "recording": self.recording,
             "recording_wanted": self.gate.wanted,
             "duty": self._duty()[0].value,
-            "standing": Standing.REQUIRED.value,
-            "maintenance": None,
+            "standing": standing(self.config, maintenance).value,
+            "maintenance": maintenance,
             "picture": self.watch.picture,
             "evidence": self.watch.evidence,
             "clock_offset_s": None if clock_offset is None else round(clock_offset, 1),

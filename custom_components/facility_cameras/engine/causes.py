@@ -75,6 +75,9 @@ class Causes:
         identity, status = camera.config["id"], camera.watch.connection
         if self._cameras.get(identity) is not camera:
             return
+        if status is Status.DISCONNECTED:
+            # It has nothing in common with the others, and holds up the end of no event.
+            self._common.remove(identity)
         if status not in _NEITHER:
             self._common.told(identity, status not in AWAY)
         if status not in DUMB:

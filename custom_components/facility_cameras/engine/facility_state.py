@@ -1,10 +1,15 @@
-"""What is told of one facility's footage: how much, how old, how much room, how deleting goes."""
+"""What is told of one facility's footage: how much, how old, how much room, how deleting goes; and its rules."""
 
 from . import footage
 from .api import FacilityConfig, FacilityState, VolumeCause, VolumeState
 from .archive.archive import Archive
 from .archive.cleaner import Report
-from .archive.retention import DAY_US
+from .archive.retention import DAY_US, YOUNGEST_US, Rules
+
+
+def rules(facility: FacilityConfig) -> Rules:
+    """What decides which of a facility's footage is deleted."""
+    return Rules(facility["days_to_keep"], facility["quota_bytes"], max(facility["least_days"] * DAY_US, YOUNGEST_US))
 
 
 def facility_state(

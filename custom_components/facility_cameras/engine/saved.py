@@ -4,6 +4,7 @@ It holds the cameras' passwords, so it is readable by its owner alone. Written w
 leaves the old or the new one. Nothing in it can keep the engine from starting: what cannot be read is left out.
 """
 
+from collections.abc import Mapping
 import contextlib
 import json
 import logging
@@ -11,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TypedDict, cast
 
-from .api import CAMERA_DEFAULTS, FACILITY_DEFAULTS, FacilityConfig
+from .api import CAMERA_DEFAULTS, FACILITY_DEFAULTS, FacilityConfig, Maintenance
 from .archive.files import sync_folder
 from .logins import Remembered
 
@@ -26,11 +27,12 @@ class Saved(TypedDict):
     facilities: list[FacilityConfig]
     restream_port: int
     logins: Remembered
+    maintenance: dict[str, Maintenance]
 
 
 def load(folder: Path) -> Saved:
     """What was saved; nothing where there is no file or it cannot be read. Blocks."""
-    nothing: Saved = {"facilities": [], "restream_port": 0, "logins": {}}
+    nothing: Saved = {"facilities": [], "restream_port": 0, "logins": {}, "maintenance": {}}
     try:
         found = json.loads((folder / NAME).read_text())
     except FileNotFoundError:
@@ -41,10 +43,12 @@ def load(folder: Path) -> Saved:
     if not isinstance(found, dict):
         return nothing
     facilities, port, logins = (found.get(key) for key in ("facilities", "restream_port", "logins"))
+    planned = found.get("maintenance")
     return {
         "facilities": facilities if isinstance(facilities, list) else [],
         "restream_port": port if isinstance(port, int) and 0 <= port < 65536 else 0,
         "logins": logins if isinstance(logins, dict) and all(map(_is_login, logins.values())) else {},
+        "maintenance": planned if isinstance(planned, dict) else {},
     }
 
 
@@ -75,11 +79,13 @@ def completed(facility: FacilityConfig, before: FacilityConfig | None) -> Facili
     """A facility with what an engine that saved it earlier did not know of yet, and with what was last wanted where
     the hub does not know it. Raises KeyError and TypeError.
     """
-    last = {one["id"]: one["wanted"] for one in before["cameras"]} if before is not None else {}
+    last = {one["id"]: one for one in before["cameras"]} if before is not None else {}
     cameras = []
     for config in facility["cameras"]:
         camera = {**CAMERA_DEFAULTS, **config}
-        if camera["wanted"] is None:
-            camera["wanted"] = last.get(config["id"], True)
+        known: Mapping[str, object] = {**last.get(config["id"], {})}
+        for said in ("wanted", "required"):
+            if camera[said] is None:
+                camera[said] = known.get(said, True)
         cameras.append(camera)
     return cast("FacilityConfig", {**FACILITY_DEFAULTS, **facility, "cameras": cameras})

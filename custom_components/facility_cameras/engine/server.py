@@ -14,7 +14,7 @@ from typing import cast
 from aiohttp import web
 import orjson
 
-from . import footage, server_duty, server_holds, server_pictures, server_volume
+from . import footage, server_duty, server_holds, server_pictures, server_standing, server_volume
 from .api import API_VERSION, CAMERA_DEFAULTS, FACILITY_DEFAULTS, CameraState, EngineInfo, FacilityConfig, ProbeRequest
 from .api_events import Event
 from .archive.archive import Archive
@@ -59,6 +59,12 @@ _CAMERA: Kinds = {
     "after_s": (float, int),
     "sensitivity": str,
     "mask": list,
+    "place": str,
+    "connect": bool,
+    "retired": bool,
+    "required": (bool, type(None)),
+    "connect_who": str,
+    "record_who": str,
 }
 #: Nobody keeps footage for longer: beyond it times are no times any more.
 _DAYS = 36_500
@@ -176,6 +182,7 @@ class Server:
                 web.post("/v1/leave", self._post_leave),
                 *server_holds.routes(self._supervisor.protection),
                 *server_duty.routes(self._supervisor),
+                *server_standing.routes(self._supervisor),
                 *server_pictures.routes(self._supervisor, self._stills, self._clock),
             ]
         )

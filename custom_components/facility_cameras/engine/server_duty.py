@@ -58,7 +58,7 @@ def routes(supervisor: Supervisor) -> list[web.RouteDef]:
             raise web.HTTPBadRequest(text="wanted is missing") from error
         if not isinstance(body, dict) or not isinstance(body.get("wanted"), bool):
             raise web.HTTPBadRequest(text="wanted is missing or not true or false")
-        supervisor.set_wanted(camera, wanted=body["wanted"])
+        supervisor.set_said(camera, "wanted", said=body["wanted"])
         return _json({})
 
     return [

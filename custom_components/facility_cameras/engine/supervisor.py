@@ -1,24 +1,25 @@
 """Which cameras there are and who runs: keeps cameras, archives and what is saved in step with what the hub wants.
 
-Changing one camera touches no other. A camera's task that ends by a fault of ours is logged and started again.
+Changing one camera touches no other.
 """
 
 import asyncio
 from collections.abc import Callable
 import logging
 from pathlib import Path
+from typing import Literal
 
 from . import saved
-from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, PictureState, Standing
+from .api import CameraConfig, CameraState, FacilityConfig, FacilityState, PictureState
 from .api_footage import CameraCompleteness
 from .archive.archive import Archive
 from .archive.backlog import Memory
-from .archive.retention import DAY_US, YOUNGEST_US, Rules
-from .camera import Camera
+from .camera import Camera, same_session
+from .camera_tasks import CameraTasks
 from .causes import Causes
 from .clock import Clock, microseconds
 from .completeness import Completeness
-from .facility_state import facility_state
+from .facility_state import facility_state, rules
 from .feed import Feed
 from .folder_name import folder_name
 from .gate import BeforeMemory
@@ -29,13 +30,14 @@ from .picture.last_picture import LastPictures
 from .protection import Protection
 from .recorder import Recorder
 from .rtsp.url import parse_url
+from .standing import connects
+from .standings import Standings
 from .ticker import Ticker
 
 _LOGGER = logging.getLogger(__name__)
 
 #: Dialogues under way at once: 64 cameras behind a rebooted switch come back in order (B10).
 DIALOGUES = 16
-RESTART_S = 1.0
 #: A flush waits so long for disks that work; those that do not answer are looked at this often.
 FLUSH_S, FLUSH_LOOK_S = 10.0, 0.25
 
@@ -62,11 +64,11 @@ class Supervisor:
         #: What all cameras together keep of the time before they are recorded.
         self._before = BeforeMemory()
         self._cameras: dict[str, Camera] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._tasks = CameraTasks()
         self.protection = Protection(clock)
         self.ledger = Ledger(folder, clock)
         self.causes = Causes(self.ledger, clock)
+        self.standings = Standings(self.ledger, clock, self._saved["maintenance"], self._planned)
         self.pictures = LastPictures(folder / "last_pictures", clock)
         self.examiner = Examiner(folder, clock)
         self.examiner.on_finding = self._see
@@ -106,6 +108,7 @@ class Supervisor:
                 # Each as a call of its own: one that fails holds up none of the others, nor this.
                 loop.call_soon(camera.check)
                 loop.call_soon(self._tell_ledger, camera)
+            loop.call_soon(self.standings.tick)
             loop.call_soon(self.causes.tick)
             loop.call_soon(self.protection.check)
             loop.call_soon(self.ledger.beat)
@@ -135,6 +138,7 @@ class Supervisor:
                 "facilities": list(self._facilities.values()),
                 "restream_port": self._saved["restream_port"],
                 "logins": dict(self._logins.remembered),
+                "maintenance": self.standings.kept,
             }
             try:
                 await asyncio.to_thread(saved.save, self._folder, content)
@@ -146,9 +150,7 @@ class Supervisor:
     async def close(self) -> None:
         """End every session, finish every segment. What is to be saved has been, or is with `save`."""
         await self.causes.close()
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), *self._ending, return_exceptions=True)
+        await self._tasks.close()
         self._ticker.close()
         # Archives first: a second folder that does not answer is left behind.
         await asyncio.gather(
@@ -197,15 +199,21 @@ class Supervisor:
         self._renew_archives()
         await self.save()
 
-    def set_wanted(self, camera: Camera, *, wanted: bool) -> None:
+    def set_said(self, camera: Camera, key: Literal["wanted", "required"], *, said: bool) -> None:
         """What a camera's schedule or entity says now. Saved within a second."""
-        facility = self._facilities[camera.facility]
-        for config in facility["cameras"]:
+        for config in self._facilities[camera.facility]["cameras"]:
             if config["id"] == camera.config["id"]:
-                config["wanted"] = wanted
-                self._save_wanted.set()
-        camera.take({**camera.config, "wanted": wanted})
+                config[key] = said
+                self.standings.put(config, camera.facility)
+                camera.take({**config})
+        self._save_wanted.set()
         self.on_changed(camera.state())
+
+    def _planned(self, identity: str) -> None:
+        """Maintenance of a camera began or ended."""
+        self._save_wanted.set()
+        if (camera := self._cameras.get(identity)) is not None:
+            self.on_changed(camera.state())
 
     def _apply(self, facility: FacilityConfig) -> None:
         before = self._facilities.get(facility["id"])
@@ -219,13 +227,16 @@ class Supervisor:
         self._facilities[facility["id"]] = facility
         for config in wanted.values():
             known = self._cameras.get(config["id"])
-            if known is not None and same_archive and _same_session(known.config, config):
+            if off := not connects(config):
+                # Before its session ends: in no moment is a camera required that is switched off.
+                self.standings.put(config, facility["id"])
+            if known is not None and same_archive and same_session(known.config, config):
                 known.take(config)
                 self.examiner.set(config["id"], settings_of(config))
             else:
                 self._add(config, facility, archive)
-            self.ledger.describe(config["id"], config["name"], facility["id"], "")
-            self.ledger.stand(config["id"], Standing.REQUIRED)
+            if not off:
+                self.standings.put(config, facility["id"])
         self._renew_archives()
 
     def _archive(self, facility: FacilityConfig) -> Archive:
@@ -245,7 +256,7 @@ class Supervisor:
         """Days to keep for each archive; one that no facility uses any more is closed."""
         for key, archive in tuple(self._archives.items()):
             facilities = [one for one in self._facilities.values() if _archive_key(one) == key]
-            archive.cleaner.rules = {one["id"]: _rules(one) for one in facilities}
+            archive.cleaner.rules = {one["id"]: rules(one) for one in facilities}
             archive.cleaner.days = {
                 camera["id"]: camera["days_to_keep"] or one["days_to_keep"]
                 for one in facilities
@@ -254,10 +265,10 @@ class Supervisor:
             self.pictures.days |= archive.cleaner.days
             if not facilities:
                 del self._archives[key]
-                self._end(asyncio.get_running_loop().create_task(_close_behind(archive, tuple(self._ending))))
+                self._tasks.behind(_close_behind(archive, self._tasks.ending))
         known = {one["id"]: (one, self._archives[_archive_key(one)]) for one in self._facilities.values()}
         for copier in self.protection.renew(known):
-            self._end(asyncio.get_running_loop().create_task(asyncio.to_thread(copier.close)))
+            self._tasks.behind(asyncio.to_thread(copier.close))
 
     def _add(self, config: CameraConfig, facility: FacilityConfig, archive: Archive) -> None:
         before = self._tasks.get(config["id"])
@@ -274,6 +285,7 @@ class Supervisor:
             logins=self._logins,
             dialogues=self._dialogues,
             last_picture=self.pictures.of(config["id"]),
+            maintenance=self.standings.maintenance,
             changed=self._tell,
         )
         if before is not None:
@@ -283,7 +295,7 @@ class Supervisor:
         self._cameras[config["id"]] = camera
         self.causes.add(camera)
         self.examiner.add(config["id"], camera.feed, settings_of(config))
-        self._start(camera, before)
+        self._tasks.start(camera, before)
         self._tell(camera)
 
     def _see(self, identity: str, picture: PictureState | None) -> None:
@@ -312,28 +324,6 @@ class Supervisor:
         )
         self.causes.told(camera)
 
-    def _start(self, camera: Camera, before: asyncio.Task[None] | None) -> None:
-        async def run() -> None:
-            if before is not None:
-                # One session per camera: the old one says goodbye first.
-                await asyncio.wait([before], timeout=3)
-            await camera.run()
-
-        task = asyncio.get_running_loop().create_task(run(), name=f"camera {camera.config['id']}")
-        self._tasks[camera.config["id"]] = task
-        task.add_done_callback(lambda task: self._ended(camera, task))
-
-    def _ended(self, camera: Camera, task: asyncio.Task[None]) -> None:
-        """A camera's task ends only when it is cancelled; anything else is a fault of ours."""
-        if task.cancelled() or self._tasks.get(camera.config["id"]) is not task:
-            return
-        _LOGGER.error("camera %s: its task failed and is started again", camera.config["id"], exc_info=task.exception())
-        asyncio.get_running_loop().call_later(RESTART_S, self._start_again, camera, task)
-
-    def _start_again(self, camera: Camera, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(camera.config["id"]) is task:
-            self._start(camera, None)
-
     def _remove(self, identity: str, *, told: bool = True) -> None:
         camera = self._cameras.pop(identity, None)
         if camera is not None:
@@ -345,18 +335,11 @@ class Supervisor:
             self._logins.remove(identity)
             if camera is not None:
                 camera.archive.duties.gone(identity)
-        task = self._tasks.pop(identity, None)
-        if task is not None:
-            task.cancel()
-            self._end(task)
-            if told:
-                self.ledger.gone(identity)
-                self.causes.remove(identity)
-                self.on_removed(identity)
-
-    def _end(self, task: asyncio.Task[None]) -> None:
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        if self._tasks.end(identity) and told:
+            self.ledger.gone(identity)
+            self.standings.forget(identity)
+            self.causes.remove(identity)
+            self.on_removed(identity)
 
     # What is known ------------------------------------------------------------------------------------------------
 
@@ -422,10 +405,6 @@ class Supervisor:
         return await asyncio.to_thread(lambda: [state(one) for one in tuple(self._facilities.values())])
 
 
-def _rules(facility: FacilityConfig) -> Rules:
-    return Rules(facility["days_to_keep"], facility["quota_bytes"], max(facility["least_days"] * DAY_US, YOUNGEST_US))
-
-
 def _archive_key(facility: FacilityConfig) -> tuple[str, str]:
     """Two facilities may share an archive; a slash more or less is no other folder."""
     return str(Path(facility["archive"])), facility["archive_id"]
@@ -436,10 +415,6 @@ async def _close_behind(archive: Archive, ending: tuple[asyncio.Task[None], ...]
     if ending:
         await asyncio.wait(ending, timeout=3)
     await asyncio.to_thread(archive.close)
-
-
-def _same_session(known: CameraConfig, wanted: CameraConfig) -> bool:
-    return all(known[key] == wanted[key] for key in ("url", "username", "password", "audio"))
 
 
 def _settler(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> Callable[[], None]:
