@@ -62,6 +62,9 @@ def camera_config(hass: HomeAssistant, entry: ConfigEntry, camera: ConfigSubentr
     source = camera.data if own else entry.data
     by_entity = when_to_record.entity_of(camera.data) is not None
     changes = camera.data.get(CONF_CHANGES, {})
+    in_use = max(
+        (changes.get(name, {}) for name in (CONF_CONNECT, CONF_RETIRED)), key=lambda change: change.get("at", "")
+    )
     return {
         "id": camera.subentry_id,
         "name": camera.title,
@@ -78,7 +81,7 @@ def camera_config(hass: HomeAssistant, entry: ConfigEntry, camera: ConfigSubentr
         "connect": camera.data.get(CONF_CONNECT, True),
         "retired": camera.data.get(CONF_RETIRED, False),
         "required": required_hours.required(hass, camera.data),
-        "connect_who": changes.get(CONF_CONNECT, {}).get("by", ""),
+        "connect_who": in_use.get("by", ""),
         "record_who": changes.get(CONF_RECORD, {}).get("by", ""),
     }
 

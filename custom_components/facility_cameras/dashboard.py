@@ -19,12 +19,13 @@ from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, cal
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.json import json_bytes, json_fragment
+from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from . import dashboard_footage, wording
 from .const import CONF_ZONE, DOMAIN
 from .coordinator import FacilityCoordinator
-from .engine.api import Duty
+from .engine.api import CameraState, Duty, Status
 
 URL_PATH = "facility-cameras"
 ICON = "mdi:cctv"
@@ -163,8 +164,11 @@ class FacilityDashboard(LovelaceConfig):
             for camera_id, camera in facility.cameras().items():
                 if facility.online(camera_id):
                     cards.append(self._online_card(facility, camera))
+                elif facility.status(camera_id) is Status.DISCONNECTED:
+                    # No fault: it is shown where it belongs.
+                    cards.append(self._away_card(facility, camera, color="grey"))
                 else:
-                    offline.append(self._offline_card(facility, camera))
+                    offline.append(self._away_card(facility, camera, color="red"))
             sections.append({"type": "grid", "column_span": 4, "cards": [*self._heading(facility), *cards]})
         if offline:
             heading = {
@@ -233,7 +237,9 @@ class FacilityDashboard(LovelaceConfig):
                     "show_state": False,
                 }
             )
-        cards.append({"type": "horizontal-stack", "cards": self._tiles(camera_id, online=True)})
+        cards.append({"type": "horizontal-stack", "cards": self._tiles(camera_id, "green")})
+        if maintenance := self._maintenance(state):
+            cards.append({"type": "markdown", "text_only": True, "content": maintenance})
         if state and state["duty"] == Duty.IDLE:
             # No fault: it is not its time.
             cards.append({"type": "markdown", "text_only": True, "content": self._words("dashboard_idle")})
@@ -247,21 +253,21 @@ class FacilityDashboard(LovelaceConfig):
             cards.append({"type": "markdown", "text_only": True, "content": self._words("dashboard_h265")})
         return {"type": "vertical-stack", "cards": cards, "grid_options": {"columns": 12}}
 
-    def _offline_card(self, facility: FacilityCoordinator, camera: ConfigSubentry) -> dict[str, Any]:
+    def _away_card(self, facility: FacilityCoordinator, camera: ConfigSubentry, *, color: str) -> dict[str, Any]:
         """Which, where, what is wrong, since when; what was seen last; the recording switch."""
         camera_id = camera.subentry_id
         state = facility.camera(camera_id)
         sentence = wording.problem_sentence(self.hass, state["problem"]) if state else ""
         zone = wording.zone_word(self.hass, camera.data[CONF_ZONE])
         where = [wording.markdown(text) for text in (camera.title, zone, facility.entry.title)]
-        lines = [f"**{where[0]}** · {where[1]} · {where[2]}", wording.markdown(sentence)]
+        lines = [f"**{where[0]}** · {where[1]} · {where[2]}", wording.markdown(sentence), self._maintenance(state)]
         if connectivity := self._entity(BINARY_SENSOR, camera_id, "connectivity"):
             lines.append(self._since(connectivity))
         cards: list[dict[str, Any]] = [{"type": "markdown", "content": "\n\n".join(line for line in lines if line)}]
         if state and state["last_picture"] and (last := self._entity(IMAGE, camera_id, "last_picture")):
             # It has its time in it.
             cards.append({"type": "picture-entity", "entity": last, "show_name": False, "show_state": False})
-        cards.append({"type": "horizontal-stack", "cards": self._tiles(camera_id, online=False)})
+        cards.append({"type": "horizontal-stack", "cards": self._tiles(camera_id, color)})
         return {"type": "vertical-stack", "cards": cards, "grid_options": {"columns": 12}}
 
     def _since(self, connectivity: str) -> str:
@@ -270,19 +276,28 @@ class FacilityDashboard(LovelaceConfig):
             f" if state_attr('{connectivity}', 'since') else '–' }}}}"
         )
 
-    def _tiles(self, camera_id: str, *, online: bool) -> list[dict[str, Any]]:
+    def _maintenance(self, state: CameraState | None) -> str:
+        """Until when work on a camera is planned, and why; empty if none is."""
+        if state is None or (planned := state["maintenance"]) is None:
+            return ""
+        until = dt_util.as_local(dt_util.utc_from_timestamp(planned["until"] / 1_000_000))
+        return self._words(
+            "dashboard_maintenance", until=f"{until:%H:%M %d/%m/%Y}", reason=wording.markdown(planned["reason"])
+        )
+
+    def _tiles(self, camera_id: str, color: str) -> list[dict[str, Any]]:
         """Status and recording switch. Of a camera that is away the switch says what will be, not what is."""
         tiles: list[dict[str, Any]] = []
         if status := self._entity(SENSOR, camera_id, "status"):
             tile = {"type": "tile", "entity": status, "name": self._words("dashboard_status")}
-            tiles.append({**tile, "color": "green" if online else "red"})
+            tiles.append({**tile, "color": color})
         if switch := self._entity(SWITCH, camera_id, "recording"):
             toggle = {"action": "toggle", "confirmation": {"text": self._words("dashboard_confirm")}}
             tiles.append(
                 {
                     "type": "tile",
                     "entity": switch,
-                    "name": self._words("dashboard_recording" if online else "dashboard_recording_later"),
+                    "name": self._words("dashboard_recording" if color == "green" else "dashboard_recording_later"),
                     "icon_tap_action": toggle,
                     "tap_action": {"action": "more-info"},
                 }

@@ -3,11 +3,11 @@
 from typing import Any
 
 from homeassistant.components.diagnostics import async_redact_data
-from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
+from homeassistant.const import CONF_PASSWORD, CONF_UNIQUE_ID, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 from yarl import URL
 
-from .const import CONF_ARCHIVE_ID, CONF_SECOND_COPY_ID, CONF_WHEN_ENTITY
+from .const import CONF_ARCHIVE_ID, CONF_REQUIRED_ENTITY, CONF_SECOND_COPY_ID, CONF_WHEN_ENTITY
 from .coordinator import FacilityConfigEntry
 from .engine.rtsp.login_in_path import masked
 from .engine_client import EngineError
@@ -19,7 +19,13 @@ _REDACT = {
     CONF_SECOND_COPY_ID,
     CONF_USERNAME,
     # It may be called after a person.
+    CONF_REQUIRED_ENTITY,
+    CONF_UNIQUE_ID,
     CONF_WHEN_ENTITY,
+    # Who changed a switch, who planned maintenance and why.
+    "by",
+    "reason",
+    "who",
     "host",
     "mac",
     "network",

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, cast
 
-from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers.http import current_request
 from homeassistant.helpers.selector import (
     DateTimeSelector,
     SelectOptionDict,
@@ -45,6 +43,7 @@ from .exports import (
 )
 from .footage_time import async_zone, moment
 from .hub import HUB
+from .who import flow_user
 
 CONF_CAMERAS = "cameras"
 CONF_EXPORT = "export"
@@ -95,7 +94,7 @@ class ExportFlow(ConfigSubentryFlow):
                     *span,
                     user_input[ATTR_FORM],
                     user_input.get(ATTR_REASON, ""),
-                    _who(),
+                    flow_user(),
                 )
                 try:
                     self._export = await exports.async_begin(self.hass, entry, wish, place)
@@ -254,10 +253,3 @@ def _span(user_input: Mapping[str, str], zone: tzinfo) -> tuple[datetime, dateti
         return moment(start, zone), moment(end, zone)
     except ServiceValidationError:
         return None
-
-
-def _who() -> str:
-    """Who has the flow before them."""
-    request = current_request.get()
-    user = request.get(KEY_HASS_USER) if request is not None else None
-    return str(user.name or "") if user is not None else ""

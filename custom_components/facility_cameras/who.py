@@ -3,8 +3,10 @@
 from collections import OrderedDict
 from enum import StrEnum
 
+from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.exceptions import UnknownUser
+from homeassistant.helpers.http import current_request
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
@@ -58,11 +60,23 @@ async def async_change(hass: HomeAssistant, context: Context | None) -> dict[str
         how = How.PERSON
     elif context is not None and (context.parent_id is not None or _automation(hass, context)):
         how = How.AUTOMATION
-    return {
-        "by": await async_who(hass, context),
-        "at": dt_util.utcnow().isoformat(timespec="seconds"),
-        "how": how.value,
-    }
+    return _change(await async_who(hass, context), how)
+
+
+def flow_user() -> str:
+    """The name of the user who has a flow before them; empty if nobody has."""
+    request = current_request.get()
+    user = request.get(KEY_HASS_USER) if request is not None else None
+    return str(user.name or "")[:WHO_SIGNS] if user is not None else ""
+
+
+def flow_change() -> dict[str, str]:
+    """A change that is made in a flow now, as `async_change` tells one."""
+    return _change(flow_user(), How.PERSON)
+
+
+def _change(by: str, how: How) -> dict[str, str]:
+    return {"by": by, "at": dt_util.utcnow().isoformat(timespec="seconds"), "how": how.value}
 
 
 def _automation(hass: HomeAssistant, context: Context | None) -> str:

@@ -334,7 +334,7 @@ async def test_space_on_large_disks_is_told_in_thousandths(
     known = await until(lambda: coordinator.facility, what="figures of the disk")
     written = told(home, entity_id(home, "sensor", entry.entry_id, "free_space"))
     for gigabytes in range(5_000, 4_900, -1):
-        coordinator.async_take_facility(
-            {**known, "total_bytes": 10_000_000_000_000, "free_bytes": gigabytes * 1_000_000_000}
-        )
+        state = known.copy()
+        state["total_bytes"], state["free_bytes"] = 10_000_000_000_000, gigabytes * 1_000_000_000
+        coordinator.async_take_facility(state)
     assert 10 <= len(written) <= 12

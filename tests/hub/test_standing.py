@@ -22,7 +22,18 @@ from pytest_homeassistant_custom_component.common import (
 import voluptuous as vol
 
 from custom_components.facility_cameras.const import DOMAIN
-from tests.hub.stage import Simulator, camera_id, entity_id, hub_of, state, until, until_online
+from custom_components.facility_cameras.flow_standing import in_use_elsewhere
+from tests.hub.stage import (
+    Simulator,
+    add_camera,
+    camera_id,
+    entity_id,
+    hub_of,
+    state,
+    until,
+    until_awaited,
+    until_online,
+)
 
 type Make = Callable[..., MockConfigEntry]
 
@@ -58,7 +69,7 @@ async def test_switched_off_is_neither_online_nor_offline(
     assert state(home, "switch", gate, "connect") == "on"
     assert attributes(home, "switch", gate, "connect")["changed_by"] is None
     user = MockUser(name="An", is_owner=True).add_to_hass(home)
-    sessions = simulator.about("Yard")["packets_sent"]
+    sent = simulator.about("Yard")["packets_sent"]
     await turn(home, gate, "connect", on=False, context=Context(user_id=user.id))
     await until(lambda: state(home, "sensor", gate, "status") == "disconnected", what="switched off")
     await until(lambda: simulator.about("Gate")["connections"] == 0, what="no session")
@@ -69,7 +80,7 @@ async def test_switched_off_is_neither_online_nor_offline(
     assert state(home, "sensor", entry.entry_id, "cameras_not_recording") == "0"
     shown = attributes(home, "switch", gate, "connect")
     assert (shown["changed_by"], shown["changed_how"]) == ("An", "person")
-    assert simulator.about("Yard")["packets_sent"] > sessions, "its session goes on"
+    await until(lambda: simulator.about("Yard")["packets_sent"] > sent, what="the session of the other goes on")
     # Kept over a restart of the facility.
     assert await home.config_entries.async_reload(entry.entry_id)
     await home.async_block_till_done()
@@ -81,6 +92,24 @@ async def test_switched_off_is_neither_online_nor_offline(
     await turn(home, gate, "recording", on=False)
     shown = attributes(home, "switch", gate, "recording")
     assert (shown["changed_by"], shown["changed_how"]) == ("Home Assistant", "restore")
+    assert (dt_util.parse_datetime(shown["changed_at"]) or dt_util.utc_from_timestamp(0)) <= dt_util.utcnow()
+    # What is so already is no change.
+    await turn(home, gate, "recording", on=False, context=Context(user_id=user.id))
+    assert attributes(home, "switch", gate, "recording") == shown
+    await turn(home, gate, "connect", on=False, context=Context(user_id=user.id))
+    hub = hub_of(home)
+
+    async def written() -> bool:
+        async with hub.client._open().get("/v1/notes") as answer:
+            notes = (await answer.json())["notes"]
+        return [one["content"] for one in notes if one["kind"] == "switched"] == [
+            {"switch": "connect", "on": False, "who": "An"},
+            {"switch": "record", "on": False, "who": "Home Assistant"},
+            {"switch": "connect", "on": True, "who": "Home Assistant"},
+            {"switch": "connect", "on": False, "who": "An"},
+        ]
+
+    await until_awaited(written, what="who it was stands in the ledger")
 
 
 class Alerts:
@@ -178,11 +207,12 @@ async def test_maintenance_of_a_facility_and_what_is_refused(
         assert error.value.translation_key == "maintenance_end"
     with pytest.raises(ServiceValidationError):
         await call(home, "start_maintenance", reason="Bảo trì", duration={"hours": 1})
-    for wrong in (
+    wrongs: tuple[dict[str, Any], ...] = (
         {},
         {"duration": {"hours": 1}, "until": until_time.isoformat()},
         {"duration": {"hours": 1}, "reason": " "},
-    ):
+    )
+    for wrong in wrongs:
         with pytest.raises(vol.Invalid):
             await call(home, "start_maintenance", **{**target, **wrong})
     # Who may not control the camera may not keep its alerts away either.
@@ -235,7 +265,25 @@ async def test_required_hours_and_retirement(
     simulator.mend()
     # Its footage is still found.
     assert (await hub_of(home).client.size(gate, 0, 1 << 61))["files"] > 0
+    # Another one takes its place; as long as it does, the old one cannot come back.
+    identity = entry.subentries[gate].data["unique_id"]
+    assert identity
+    assert entry.subentries[gate].unique_id is None
+    assert in_use_elsewhere(home, simulator.cameras["Gate"].url, identity, None) is None
+    successor = add_camera(home, entry, "Gate 2", simulator.cameras["Gate"])
+    await home.async_block_till_done()
+    flows = home.config_entries.subentries
+    flow: Any = await flows.async_init(
+        (entry.entry_id, "camera"), context={"source": SOURCE_RECONFIGURE, "subentry_id": gate}
+    )
+    flow = await flows.async_configure(flow["flow_id"], {"next_step_id": "standing"})
+    flow = await flows.async_configure(flow["flow_id"], {"retired": False})
+    assert flow["errors"] == {"retired": "camera_known"}
+    assert flow["description_placeholders"]["camera"] == "Gate 2"
+    flows.async_abort(flow["flow_id"])
+    home.config_entries.async_remove_subentry(entry, successor)
     await configure(home, entry, gate, {"retired": False})
+    assert entry.subentries[gate].unique_id == identity
     await until_online(home, entry, "Gate")
     assert state(home, "sensor", entry.entry_id, "cameras_total") == "2"
 

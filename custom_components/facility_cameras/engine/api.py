@@ -139,7 +139,8 @@ class CameraConfig(TypedDict):
     wanted and goes on for `after_s`. `days_to_keep` 0 is as the facility. How its picture is judged: `sensitivity` is off,
     low, normal or high; `mask` are areas that say nothing (x, y, width, height in shares of the picture). `place` is the
     kind of place it looks at. `connect` off, or `retired`: no session to it at all. `required` is what an entity says of
-    its required hours (None: as last told). `connect_who`, `record_who`: who changed that last, for the ledger.
+    its required hours (None: as last told). `connect_who` is who connected, switched off or retired
+    it last, `record_who` who turned its recording on or off: for the ledger.
     """
 
     id: str

@@ -14,7 +14,7 @@ from .ledger.ledger import Ledger
 from .standing import LONGEST_MAINTENANCE_US, left_us, readable, said, standing
 
 #: Switches of which it is noted who changed them, and what says who.
-_SWITCHES = (("connect", "connect_who"), ("record", "record_who"))
+_SWITCHES = (("connect", "connect_who"), ("retired", "connect_who"), ("record", "record_who"))
 
 
 @dataclass(slots=True)
