@@ -156,6 +156,9 @@ async def test_the_rate_is_cut_and_what_is_unknown_is_rounded_up(
     assert state(home, "sensor", entry.entry_id, "online_rate_today") == "unknown"
     assert state(home, "sensor", entry.entry_id, "worst_camera") == "unknown"
     assert state(home, "sensor", gate, "longest_outage") == "unknown"
+    coordinator.async_set_connected(True)
+    assert state(home, "sensor", gate, "online_rate_today") == "unknown", "not before it was asked again"
+    assert state(home, "sensor", entry.entry_id, "online_rate_today") == "unknown"
 
 
 async def test_what_would_be_noise_is_told_in_steps_or_disabled(
