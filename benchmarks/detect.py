@@ -55,13 +55,16 @@ class Size:
     """How much is measured. Times in seconds."""
 
     cameras: int
+    #: After the last camera was added: what is told once of a new one is told. Then what is counted: Home Assistant gives
+    #: its cameras new addresses every 5 minutes, so it is those.
+    settle_s: float
     calm_s: float
     faults_each: int
     seconds: float
 
 
-FULL = Size(64, 180.0, 4, 600.0)
-QUICK = Size(8, 20.0, 2, 92.0)
+FULL = Size(64, 100.0, 300.0, 4, 520.0)
+QUICK = Size(8, 0.0, 20.0, 2, 92.0)
 
 
 class SmallCamera(DemoCamera):
@@ -172,6 +175,7 @@ async def measure(folder: Path, size: Size, seed: int) -> Found:
                 names = {each.entities["status"]: each.camera.name for each in cameras}
                 states = HomeStates(names)
                 async with states.listening(home_assistant.url, token):
+                    await asyncio.sleep(size.settle_s)
                     rows, statistics = await count_rows(client, home_assistant.folder, size.calm_s)
                     planned = plan(seed, [*names.values()], KINDS, size.faults_each, size.seconds, REST_S)
                     truth = await inject(f"http://{HOST}:{site.control_port}", planned)

@@ -5,7 +5,7 @@ is told, and otherwise for ten minutes before it is taken back: no hint comes an
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
@@ -114,13 +114,10 @@ class _Place:
 class CameraHints:
     """The hints about the cameras of one facility."""
 
-    def __init__(
-        self, hass: HomeAssistant, coordinator: FacilityCoordinator, clock: Callable[[], float] | None = None
-    ) -> None:
-        """`clock` is monotonic, in seconds."""
+    def __init__(self, hass: HomeAssistant, coordinator: FacilityCoordinator) -> None:
+        """Nothing is seen yet."""
         self._hass = hass
         self._coordinator = coordinator
-        self._clock = clock or hass.loop.time
         self._seen: dict[str, _Seen] = {}
         #: The cameras of every facility, as they were compared last.
         self._compared: tuple[Mapping[str, ConfigSubentry], ...] = ()
@@ -136,7 +133,7 @@ class CameraHints:
 
     def _measure(self, camera_id: str) -> None:
         """What the camera's state tells."""
-        seen, now, state = self._seen[camera_id], self._clock(), self._coordinator.camera(camera_id)
+        seen, now, state = self._seen[camera_id], self._coordinator.hub.clock(), self._coordinator.camera(camera_id)
         if state is None or self._coordinator.status(camera_id) not in CONNECTED:
             seen.at = float("-inf")
             return

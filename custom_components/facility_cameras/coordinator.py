@@ -1,6 +1,6 @@
 """What is known of one facility, fed by the engine's events.
 
-Nothing is polled. Who listens to one camera is told of that camera only.
+States are pushed; figures that change all the time are asked for (asking.py). Who listens to one camera is told of that camera only.
 """
 
 import asyncio

@@ -58,7 +58,9 @@ class Hub:
         self.playback = PlaybackTokens()
         self.outages = Outages(hass)
         self.state = HubState(hass)
-        self.observed = Observed(hass)
+        #: Monotonic seconds.
+        self.clock: Callable[[], float] = hass.loop.time
+        self.observed = Observed(self.clock)
         #: Called with an export that began, is paused, goes on, or is over.
         self.on_export: Callable[[ExportState], None] | None = None
         self.info: EngineInfo | None = None

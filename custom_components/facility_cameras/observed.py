@@ -1,14 +1,13 @@
 """What automations may ask of a camera, and for how long it has been so.
 
 Promise I5: what nobody observes is neither so nor not so, and time in which nobody observed it counts for nothing: it
-begins anew when somebody does. Time is monotonic: a clock that is set makes nothing older. Planned maintenance, and
-what is not asked of a camera, is no fault: nothing is told of it, and what still is so when it ends begins then.
+begins anew when somebody does. Time is monotonic: a clock that is set makes nothing older.
 """
 
 from collections.abc import Callable
 from enum import StrEnum
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import callback
 
 from .coordinator import FacilityCoordinator
 from .engine.api import Cause
@@ -43,18 +42,17 @@ _OBSERVE: dict[Fact, Callable[[FacilityCoordinator, str], bool | None]] = {
 class Observed:
     """What is so of every camera, and since when it was observed without a break."""
 
-    def __init__(self, hass: HomeAssistant, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         """Nothing is observed yet. `clock` is monotonic, in seconds."""
-        self._clock = clock or hass.loop.time
+        self._clock = clock
         self._facts: dict[str, dict[Fact, tuple[bool | None, float]]] = {}
 
     @callback
     def take(self, coordinator: FacilityCoordinator, camera_id: str) -> None:
         """What is known of a camera may have changed."""
         facts = self._facts.setdefault(camera_id, {})
-        excused = not coordinator.asked_for(camera_id)
         for fact, observe in _OBSERVE.items():
-            value = None if excused else observe(coordinator, camera_id)
+            value = observe(coordinator, camera_id)
             if fact not in facts or facts[fact][0] is not value:
                 facts[fact] = (value, self._clock())
 

@@ -67,6 +67,8 @@ class FacilitySensorDescription(SensorEntityDescription):
 
 #: Sizes and times that always move are told in steps: every state is a row in the recorder.
 _SIZE_STEP = 100_000_000
+#: What 64 cameras record moves by more than that in seconds: this share of a volume is a step of it, where it is larger.
+_VOLUME_STEPS = 1_000
 #: Protected footage moves seldom, and a minute of it is to be seen.
 _HELD_STEP = 10_000_000
 _TIME_STEP = 600_000_000
@@ -90,9 +92,11 @@ def _not_recording(facility: FacilityCoordinator) -> int | None:
     return sum(state["recording_wanted"] and not state["recording"] for state in states)
 
 
-def _bytes(state: FacilityState | None, figure: Callable[[FacilityState], int], step: int = _SIZE_STEP) -> int | None:
+def _bytes(state: FacilityState | None, figure: Callable[[FacilityState], int], step: int = 0) -> int | None:
+    """In steps of so many bytes; 0: as many as fit the volume."""
     if state is None or not state["total_bytes"]:
         return None
+    step = step or max(_SIZE_STEP, state["total_bytes"] // _VOLUME_STEPS)
     return figure(state) // step * step
 
 

@@ -6,12 +6,14 @@ Deadlines are the promised bounds with some room for a busy machine.
 import asyncio
 from dataclasses import replace
 from functools import partial
+import gc
 import itertools
 from pathlib import Path
 import time
 
 import pytest
 
+from custom_components.facility_cameras.engine.rtsp.client import Session
 from simulator import barcode
 from simulator.spec import VideoCodec
 from tests.engine.receiving import VIDEO, Rig, assert_sound, spec
@@ -76,6 +78,27 @@ async def test_b1_a_camera_that_reboots_is_offline_until_its_key_picture(tmp_pat
         judged = await rig.judge("one")
         assert len(judged.segments) == 2
         assert_sound(judged, VIDEO.frames, gaps=True)
+
+
+async def test_a_session_that_was_lost_is_gone_with_all_it_held(tmp_path: Path) -> None:
+    """At once: the collector, which seldom comes, is not needed."""
+
+    def sessions() -> int:
+        return sum(isinstance(each, Session) for each in gc.get_objects())
+
+    async with Rig(tmp_path, [spec("one")]) as rig:
+        await rig.watch()
+        await rig.recorded("one", 1)
+        gc.collect()
+        gc.disable()
+        try:
+            assert sessions() == 1
+            await rig.site.camera("one").fault("cut")
+            await rig.until(lambda: rig.state("one")["reconnects"] == 1, BACK_S, "reconnected")
+            await rig.recorded("one", 2)
+            assert sessions() == 1
+        finally:
+            gc.enable()
 
 
 async def test_c3_a_camera_that_answers_again_is_told_to_be_waited_for_until_its_key_picture(tmp_path: Path) -> None:

@@ -113,7 +113,8 @@ async def test_this_is_the_new_view(tmp_path: Path) -> None:
         looking.examiner.new_view("moved")
         await looking.run(5)
         assert looking.states() == {"moved": "ok"}
-        await looking.run(300)
+        # Longer than the half hour in which a camera with a busy view may pass for one that is turned on purpose.
+        await looking.run(1900)
         assert looking.states() == {"moved": "ok"}
         looking.cameras["moved"].playing = clip("normal")
         await looking.run(BOUND_S)

@@ -16,9 +16,12 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed, async_mock_service
 
+from custom_components.facility_cameras.condition import async_get_conditions
 from custom_components.facility_cameras.const import DOMAIN
+from custom_components.facility_cameras.trigger import async_get_triggers
 from tests.hub.stage import Simulator, camera_id, entity_id
 from tests.hub.told import Told
+from tests.repository.source import INTEGRATION, read_yaml
 
 type Make = Callable[..., MockConfigEntry]
 FROZEN = {"status": "frozen", "cause": "picture_frozen", "confidence": 0.93, "since": 1, "evidence": "e1"}
@@ -181,11 +184,12 @@ async def test_nothing_is_told_in_planned_maintenance(
     told = await Told.by_hand(home, entry)
     gate = camera_id(entry, "Cổng")
     await automate(home, "facility_cameras.went_offline", {"device_id": device_of(home, entry, gate)})
-    told.tell(gate, maintenance={"since": 0, "until": 10, "reason": "new cable", "who": "Lan"})
+    told.tell(gate, standing="maintenance")
     told.offline(gate)
     await home.async_block_till_done()
     assert not calls
-    told.tell(gate, maintenance=None)
+    assert await ask(home, "is_offline", {"device_id": device_of(home, entry, gate)}), "who asks is told the truth"
+    told.tell(gate, standing="required")
     await home.async_block_till_done()
     assert len(calls) == 1, "it is over, and the camera is still away"
 
@@ -228,6 +232,12 @@ async def test_offered_for_a_camera_and_for_nothing_else(home: HomeAssistant, en
     home.states.async_set("binary_sensor.door", "off")
     other = {"entity_id": ["binary_sensor.door"]}
     assert not await async_get_triggers_for_target(home, other, expand_group=True)
+
+
+async def test_what_is_described_is_there(home: HomeAssistant) -> None:
+    assert await async_setup_component(home, DOMAIN, {})
+    for kind, there in (("triggers", await async_get_triggers(home)), ("conditions", await async_get_conditions(home))):
+        assert there.keys() == read_yaml(INTEGRATION / f"{kind}.yaml").keys()
 
 
 async def ask(

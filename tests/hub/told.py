@@ -16,8 +16,8 @@ class Told:
         self.hub = hub_of(home)
         self.coordinator = self.hub.coordinators[entry.entry_id]
         #: Monotonic seconds, as what observes sees them.
-        self.now = 1000.0
-        self.hub.observed._clock = lambda: self.now
+        self.now = home.loop.time()
+        self.hub.clock = self.hub.observed._clock = lambda: self.now
         self._states: dict[str, CameraState] = {}
 
     @classmethod

@@ -153,6 +153,9 @@ def test_every_status_and_every_cause_has_its_words() -> None:
     assert {status.value for status in Status} == set(english["entity"]["sensor"]["status"]["state"])
     causes = {f"cause_{cause.value}" for cause in Cause if cause is not Cause.NONE}
     assert causes == {key for key in english["exceptions"] if key.startswith("cause_")}
+    entities = english["entity"]
+    for told in (entities["sensor"]["status"], entities["binary_sensor"]["connectivity"], entities["event"]["outage"]):
+        assert {cause.value for cause in Cause} == set(told["state_attributes"]["cause"]["state"])
 
 
 def test_what_is_found_of_an_outage_has_its_words() -> None:

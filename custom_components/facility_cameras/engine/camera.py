@@ -162,13 +162,16 @@ class Camera:
             if not connects(self.config):
                 await asyncio.get_running_loop().create_future()
             while True:
-                if self._logins.refused(self.config):
-                    error = CameraError(Cause.PASSWORD_WRONG, host=self._url.host, user=self.config["username"])
-                else:
-                    error = await self.run_once()
-                await self._pause(self._failed(error))
+                # Why it ended is kept no longer than this needs it.
+                await self._pause(self._failed(await self._try()))
         finally:
             self._end_grace()
+
+    async def _try(self) -> CameraError:
+        """One session, unless the camera would refuse it. Returns why there is none."""
+        if self._logins.refused(self.config):
+            return CameraError(Cause.PASSWORD_WRONG, host=self._url.host, user=self.config["username"])
+        return await self.run_once()
 
     async def run_once(self) -> CameraError:
         """One session, from the connection to its end. Returns why it ended."""
@@ -188,7 +191,9 @@ class Camera:
             self._password_tries = 0
             await self._receive(session, run)
         except CameraError as error:
-            return error
+            # Without its traceback, which leads to where it was raised and from there back to it: in a ring the session,
+            # with all that it had received, would stay until the collector comes, which is seldom.
+            return error.with_traceback(None)
         finally:
             if run.pictures:
                 self._newest = run.newest

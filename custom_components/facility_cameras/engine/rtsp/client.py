@@ -382,6 +382,8 @@ class Session:
 
     async def close(self) -> None:
         """TEARDOWN, within a second, and close."""
+        # These lead back here: without them what was received goes with the session, not when the collector comes.
+        self._demultiplexer, self._rtcp = Demultiplexer(lambda _message: None), Rtcp(lambda _clock: None)
         connection, self._connection = self._connection, None
         if connection is None:
             return
