@@ -108,7 +108,15 @@ class _Place:
         url = camera.data[CONF_URL]
         mac = CameraDevice.of(camera.data).mac.casefold()
         host = (URL(url).host or "").casefold()
-        return cls(camera.subentry_id, camera.title, entry.title, address_key(url), host, mac, camera.data.get(CONF_RETIRED, False))
+        return cls(
+            camera.subentry_id,
+            camera.title,
+            entry.title,
+            address_key(url),
+            host,
+            mac,
+            camera.data.get(CONF_RETIRED, False),
+        )
 
 
 class CameraHints:
