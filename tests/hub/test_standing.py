@@ -272,6 +272,7 @@ async def test_required_hours_and_retirement(
     assert in_use_elsewhere(home, simulator.cameras["Gate"].url, identity, None) is None
     successor = add_camera(home, entry, "Gate 2", simulator.cameras["Gate"])
     await home.async_block_till_done()
+    assert ir.async_get(home).async_get_issue(DOMAIN, f"same_address_{successor}") is None
     flows = home.config_entries.subentries
     flow: Any = await flows.async_init(
         (entry.entry_id, "camera"), context={"source": SOURCE_RECONFIGURE, "subentry_id": gate}
