@@ -47,6 +47,7 @@ from .engine.api import Cause, ProbeResult
 from .engine.rtsp.login_in_path import masked
 from .engine_client import EngineError
 from .flow_facility import PASSWORD, USERNAME, days_selector, name_error
+from .flow_picture import PICTURE_KEYS, PictureStep
 from .flow_standing import STANDING_KEYS, StandingStep, in_use_elsewhere
 from .hub import HUB
 from .onvif_camera import Device, OnvifError, Profile, read_device
@@ -109,7 +110,7 @@ class _Candidate:
     seen: ProbeResult | None = None
 
 
-class CameraFlow(StandingStep):
+class CameraFlow(StandingStep, PictureStep):
     """Adds or changes one camera."""
 
     def __init__(self) -> None:
@@ -133,7 +134,7 @@ class CameraFlow(StandingStep):
         camera = self._get_reconfigure_subentry()
         return self.async_show_menu(
             step_id="reconfigure",
-            menu_options=["connection", "recording", "settings", "standing"],
+            menu_options=["connection", "recording", "picture", "settings", "standing"],
             description_placeholders={"camera": camera.title},
         )
 
@@ -410,7 +411,7 @@ class CameraFlow(StandingStep):
         camera = self._get_reconfigure_subentry()
         data |= {key: camera.data[key] for key in (CONF_RECORD, CONF_DAYS_TO_KEEP) if key in camera.data}
         data[CONF_RECORD] = camera.data[CONF_RECORD]
-        data |= {key: camera.data[key] for key in (*_WHEN_KEYS, *STANDING_KEYS) if key in camera.data}
+        data |= {key: camera.data[key] for key in (*_WHEN_KEYS, *STANDING_KEYS, *PICTURE_KEYS) if key in camera.data}
         return self.async_update_and_abort(entry, camera, title=name, data=data, unique_id=self._camera.unique_id)
 
 
