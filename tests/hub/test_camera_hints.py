@@ -129,7 +129,7 @@ async def test_packets_that_are_lost(home: HomeAssistant, stage: Stage) -> None:
     watch(10)
     watch(10, lost_each=500)
     told.tell(gate, lost_packets=0)
-    watch(1200)
+    watch(600)
     assert issue(home, "packets_lost", gate) is None, "once is nothing, and the engine was started again"
     watch(1200, lost_each=20)
     found = issue(home, "packets_lost", gate)
