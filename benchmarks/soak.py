@@ -2,8 +2,8 @@
 
 Small cameras through a running engine. Connections are cut as soon as pictures come again, as fast as the engine's own
 back-off lets it, while viewers come to the re-stream: each asks, takes a packet and leaves, some without a word, some
-in the middle. What the engine's process holds is measured before (a tenth of all that was done to warm up) and after,
-both times at rest.
+in the middle. What the engine's process holds is measured before (after a warming up) and after, both
+times at rest.
 """
 
 import argparse
@@ -44,8 +44,9 @@ SMALL = (
 CAMERAS = 64
 #: Viewers at one time.
 TOGETHER = 16
-#: A tenth of the work warms up.
-WARM_SHARE = 0.1
+#: Reconnects and viewers that warm up: SQLite's caches and the pools of threads and memory fill up to their bounds.
+WARM = (800, 3_000)
+WARM_S = 120.0
 #: At rest: so long nothing happens, and so long it is measured, seconds.
 SETTLE_S, MEASURE_S = 15.0, 10.0
 LOOK_S = 0.25
@@ -217,18 +218,18 @@ async def soak(engine: EngineProcess, control: str, reconnects: int, viewers: in
     port = (await asyncio.to_thread(engine.call, "GET", "/v1/info"))["restream_port"]
     coming = Viewers(port, [camera["id"] for camera in await cameras_of(engine)], 1)
 
-    async def work(share: float, until: float) -> int:
+    async def work(reconnects: int, viewers: int, until: float) -> int:
         async with asyncio.TaskGroup() as group:
-            cut = group.create_task(reconnect(engine, control, round(share * reconnects), until))
-            group.create_task(coming.come(round(share * viewers), until))
+            cut = group.create_task(reconnect(engine, control, reconnects, until))
+            group.create_task(coming.come(viewers, until))
         await until_online(engine)
         return cut.result()
 
-    await work(WARM_SHARE, time.monotonic() + LIMIT_S * WARM_SHARE)
+    await work(*WARM, time.monotonic() + WARM_S)
     before = await rest(engine.process.pid)
     coming.served = coming.in_vain = 0
     began = time.monotonic()
-    done = await work(1.0, began + LIMIT_S)
+    done = await work(reconnects, viewers, began + LIMIT_S)
     seconds = time.monotonic() - began
     after = await rest(engine.process.pid)
     return Done(before, after, done, coming.served, coming.in_vain, seconds)
