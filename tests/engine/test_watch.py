@@ -102,7 +102,7 @@ def test_stable_again_after_a_calm_time() -> None:
     told = Told()
     told.come_and_go(5)
     assert told.status() is Status.UNSTABLE
-    told.wait(CALM_S - 5)
+    told.wait(CALM_S - 10)
     assert told.status() is Status.UNSTABLE
     told.wait(10)
     assert told.status() is Status.ONLINE
