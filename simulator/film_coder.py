@@ -70,7 +70,8 @@ class FilmCoder:
 
     def between(self, second: float) -> list[int]:
         """Bytes of each picture after the key picture at this second, up to the next."""
-        quality = self._quantiser(second)
+        # Rate control keeps the rate of these steady: its small steps show in key pictures only.
+        quality = self._rate(second)
         frozen = self.film.kind.truth == "frozen" and self.film.failed(second)
         # What is alike is coded once: the same light, the same weather, the same fault.
         situation = (int(second // 600), quality, self.film.failed(second))
@@ -89,13 +90,17 @@ class FilmCoder:
         chance = Random(f"sizes/{self.film.seed}/{second:.2f}")
         return [max(20, round(chance.choice(between) * chance.gauss(1, 0.08))) for _ in range(self.gop - 1)]
 
+    def _rate(self, second: float) -> int:
+        """The quantiser that the camera's bit rate leads to, which somebody may set anew."""
+        if self.film.kind.name != "recode":
+            return self._quality
+        length = 3600 + self.film.seed % 4 * 1800
+        return Random(f"rate/{self.film.seed}/{int(second // length)}").choice((22, 26, 30, 36, 40))
+
     def _quantiser(self, second: float) -> int:
-        """Rate control changes it a little from picture to picture, and much where somebody sets another bit rate."""
-        quality = self._quality
-        if self.film.kind.name == "recode":
-            length = 3600 + self.film.seed % 4 * 1800
-            quality = Random(f"rate/{self.film.seed}/{int(second // length)}").choice((22, 26, 30, 36, 40))
-        return quality + Random(f"quantiser/{self.film.seed}/{int(second / self.distance_s)}").choice((-1, 0, 0, 0, 1))
+        """What rate control makes of it for one key picture."""
+        step = Random(f"quantiser/{self.film.seed}/{int(second / self.distance_s)}").choice((-1, 0, 0, 0, 1))
+        return self._rate(second) + step
 
     def _coded(self, pictures: list[Pixels], quality: int) -> list[tuple[Key, int]]:
         """The pictures in one group, each with its size."""

@@ -1,7 +1,6 @@
 """Buttons of each camera: try again now, without waiting for the next attempt; and: this is the new view."""
 
 from collections.abc import Hashable
-from http import HTTPStatus
 
 from homeassistant.components.button import ButtonEntity
 from homeassistant.const import EntityCategory
@@ -12,7 +11,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import DOMAIN
 from .coordinator import FacilityConfigEntry, FacilityCoordinator
 from .engine.api import Status
-from .engine_client import EngineError
+from .engine_client import EngineAwayError, EngineError
 from .entity import CameraOwnedEntity, async_add_for_cameras
 
 PARALLEL_UPDATES = 1
@@ -68,8 +67,7 @@ class NewViewButton(CameraOwnedEntity, ButtonEntity):
         """Ask the engine."""
         try:
             await self.coordinator.hub.client.new_view(self.camera_id)
+        except EngineAwayError as error:
+            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="engine_away") from error
         except EngineError as error:
-            gone = error.status == HTTPStatus.NOT_FOUND
-            raise HomeAssistantError(
-                translation_domain=DOMAIN, translation_key="new_view_refused" if gone else "engine_away"
-            ) from error
+            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="new_view_refused") from error

@@ -18,7 +18,7 @@ from homeassistant.util import dt as dt_util
 from yarl import URL
 
 from .camera_device import CameraDevice, address_key
-from .const import DOMAIN
+from .const import CONF_RETIRED, DOMAIN
 from .coordinator import CONNECTED, FacilityCoordinator, cameras_of
 
 #: For how long something has to be so, seconds.
@@ -100,13 +100,23 @@ class _Place:
     address: str
     host: str
     mac: str
+    #: It leaves its address to another.
+    retired: bool
 
     @classmethod
     def of(cls, entry: ConfigEntry, camera: ConfigSubentry) -> Self:
         url = camera.data[CONF_URL]
         mac = CameraDevice.of(camera.data).mac.casefold()
         host = (URL(url).host or "").casefold()
-        return cls(camera.subentry_id, camera.title, entry.title, address_key(url), host, mac)
+        return cls(
+            camera.subentry_id,
+            camera.title,
+            entry.title,
+            address_key(url),
+            host,
+            mac,
+            camera.data.get(CONF_RETIRED, False),
+        )
 
 
 class CameraHints:
@@ -174,7 +184,7 @@ class CameraHints:
             self._tell_same("same_address", [place for place in same if place.camera_id in own], same)
         for mac, same in by_mac.items():
             # Lenses and channels of one device have one host. A whole model with one MAC (CAMERAS.md O14) has many.
-            pair = mac != "" and len({place.host for place in same}) == 2
+            pair = mac != "" and len({place.host for place in same if not place.retired}) == 2
             self._tell_same("same_mac", [place for place in same if place.camera_id in own], same if pair else [])
 
     def _tell_same(self, hint: str, places: list[_Place], same: list[_Place]) -> None:
@@ -183,7 +193,9 @@ class CameraHints:
             before = [
                 other
                 for other in same
-                if other.camera_id < place.camera_id and (hint == "same_address" or other.host != place.host)
+                if not (place.retired or other.retired)
+                and other.camera_id < place.camera_id
+                and (hint == "same_address" or other.host != place.host)
             ]
             if self._tell(hint, place.camera_id, bool(before)):
                 other = min(before, key=lambda place: place.camera_id)

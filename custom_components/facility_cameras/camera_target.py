@@ -50,12 +50,14 @@ def cameras_meant(
 class CamerasMeant(TargetEntityChangeTracker):
     """The cameras that a target means, followed while entities, devices and areas change."""
 
-    def __init__(self, hass: HomeAssistant, target: TargetSelection, changed: Callable[[set[str]], None]) -> None:
-        """`changed` is called with all of them: at once, and whenever they are others."""
+    def __init__(
+        self, hass: HomeAssistant, target: TargetSelection, changed: Callable[[dict[str, ConfigEntry]], None]
+    ) -> None:
+        """`changed` is called with all of them and their facilities: at once, and whenever they are others."""
         super().__init__(hass, target, lambda entities: entities)
         self._target = target
         self._changed = changed
-        self._cameras: set[str] | None = None
+        self._cameras: dict[str, ConfigEntry] | None = None
 
     async def async_follow(self) -> CALLBACK_TYPE:
         """Begin; ended by calling what is returned."""
@@ -64,7 +66,7 @@ class CamerasMeant(TargetEntityChangeTracker):
     @override
     @callback
     def _handle_entities_update(self, tracked_entities: set[str]) -> None:
-        cameras = set(cameras_meant(self._hass, self._target))
+        cameras = cameras_meant(self._hass, self._target)
         if cameras != self._cameras:
             self._cameras = cameras
             self._changed(cameras)

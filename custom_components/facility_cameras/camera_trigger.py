@@ -1,13 +1,15 @@
 """Triggers for one camera that changes: went offline, came back, picture problem, not recording.
 
 Once per change: what was so before, as last observed, has to be otherwise. A hub that restarts, or time in which nobody
-observed the camera, is no change; `for` counts observed time only and begins anew after a break (`observed.py`). What
-began while Home Assistant did not run is told by `facility_cameras.outage`, not here.
+observed the camera, is no change; `for` counts observed time only and begins anew after a break (`observed.py`).
+Nothing is told of a camera in planned maintenance, or of which nothing is asked; what still is so when that ends begins
+then. What began while Home Assistant did not run is told by `facility_cameras.outage`, not here.
 """
 
 from datetime import datetime, timedelta
 from typing import ClassVar, override
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_ENTITY_ID, CONF_FOR, CONF_OPTIONS, CONF_TARGET
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
@@ -65,13 +67,16 @@ class CameraTrigger(Trigger):
         """Follow the cameras until the returned function is called."""
 
         @callback
-        def meant(cameras: set[str]) -> None:
-            for camera_id in self._cameras - cameras:
+        def meant(cameras: dict[str, ConfigEntry]) -> None:
+            for camera_id in self._cameras - cameras.keys():
                 self._cancel(camera_id)
                 self._armed.discard(camera_id)
-            added, self._cameras = cameras - self._cameras, cameras
+            added, self._cameras = cameras.keys() - self._cameras, set(cameras)
+            # No hub yet: no facility either. One that is added later is followed as well.
+            hub = self._hass.data.get(HUB)
             for camera_id in added:
-                if self._value(camera_id) is not self.becomes and self._value(camera_id) is not None:
+                coordinator = hub.coordinators.get(cameras[camera_id].entry_id) if hub else None
+                if coordinator is not None and self._value(coordinator, camera_id) is (not self.becomes):
                     self._armed.add(camera_id)
 
         @callback
@@ -91,17 +96,16 @@ class CameraTrigger(Trigger):
 
         return remove
 
-    def _value(self, camera_id: str) -> bool | None:
-        # No hub yet: no facility either. One that is added later is followed as well.
-        hub = self._hass.data.get(HUB)
-        return hub.observed.value(camera_id, self.fact) if hub else None
+    def _value(self, coordinator: FacilityCoordinator, camera_id: str) -> bool | None:
+        """Whether it is so; None while nobody observes it, or nothing is asked of the camera."""
+        return coordinator.hub.observed.value(camera_id, self.fact) if coordinator.asked_for(camera_id) else None
 
     def _cancel(self, camera_id: str) -> None:
         if cancel := self._timers.pop(camera_id, None):
             cancel()
 
     def _follow(self, coordinator: FacilityCoordinator, camera_id: str, run_action: TriggerActionRunner) -> None:
-        value = self._value(camera_id)
+        value = self._value(coordinator, camera_id)
         if value is not self.becomes:
             self._cancel(camera_id)
             if value is not None:
@@ -116,7 +120,7 @@ class CameraTrigger(Trigger):
         @callback
         def due(_now: datetime) -> None:
             self._timers.pop(camera_id, None)
-            if self._value(camera_id) is self.becomes:
+            if self._value(coordinator, camera_id) is self.becomes:
                 self._tell(coordinator, camera_id, run_action)
 
         self._timers[camera_id] = async_call_later(self._hass, self._for, HassJob(due, cancel_on_shutdown=True))

@@ -12,7 +12,7 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
-from . import required_hours, when_to_record
+from . import picture_settings, required_hours, when_to_record
 from .const import (
     CONF_AFTER,
     CONF_ARCHIVE,
@@ -77,6 +77,8 @@ def camera_config(hass: HomeAssistant, entry: ConfigEntry, camera: ConfigSubentr
         "wanted": when_to_record.wanted(hass, camera.data),
         "before_s": float(camera.data.get(CONF_BEFORE, 0.0)) if by_entity else 0.0,
         "after_s": float(camera.data.get(CONF_AFTER, 0.0)) if by_entity else 0.0,
+        "sensitivity": picture_settings.sensitivity(camera.data),
+        "mask": picture_settings.mask(camera.data),
         "place": camera.data[CONF_ZONE],
         "connect": camera.data.get(CONF_CONNECT, True),
         "retired": camera.data.get(CONF_RETIRED, False),

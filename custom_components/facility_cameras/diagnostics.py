@@ -3,7 +3,7 @@
 from typing import Any
 
 from homeassistant.components.diagnostics import async_redact_data
-from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
+from homeassistant.const import CONF_PASSWORD, CONF_UNIQUE_ID, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 from yarl import URL
 
@@ -20,6 +20,7 @@ _REDACT = {
     CONF_USERNAME,
     # It may be called after a person.
     CONF_REQUIRED_ENTITY,
+    CONF_UNIQUE_ID,
     CONF_WHEN_ENTITY,
     # Who changed a switch, who planned maintenance and why.
     "by",

@@ -27,7 +27,7 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from . import wording
-from .camera_device import CameraDevice, address_id, address_key
+from .camera_device import CameraDevice, address_id
 from .const import (
     CONF_AFTER,
     CONF_AUDIO,
@@ -38,9 +38,7 @@ from .const import (
     CONF_WHEN,
     CONF_WHEN_ENTITY,
     CONF_ZONE,
-    DOMAIN,
     LOGGER,
-    SUBENTRY_CAMERA,
     WHEN_ALWAYS,
     WHEN_ENTITY,
     ZONES,
@@ -49,7 +47,8 @@ from .engine.api import Cause, ProbeResult
 from .engine.rtsp.login_in_path import masked
 from .engine_client import EngineError
 from .flow_facility import PASSWORD, USERNAME, days_selector, name_error
-from .flow_standing import STANDING_KEYS, StandingStep
+from .flow_picture import PICTURE_KEYS, PictureStep
+from .flow_standing import STANDING_KEYS, StandingStep, in_use_elsewhere
 from .hub import HUB
 from .onvif_camera import Device, OnvifError, Profile, read_device
 from .pasted_address import take_apart, without_login
@@ -111,7 +110,7 @@ class _Candidate:
     seen: ProbeResult | None = None
 
 
-class CameraFlow(StandingStep):
+class CameraFlow(StandingStep, PictureStep):
     """Adds or changes one camera."""
 
     def __init__(self) -> None:
@@ -135,7 +134,7 @@ class CameraFlow(StandingStep):
         camera = self._get_reconfigure_subentry()
         return self.async_show_menu(
             step_id="reconfigure",
-            menu_options=["connection", "recording", "settings", "standing"],
+            menu_options=["connection", "recording", "picture", "settings", "standing"],
             description_placeholders={"camera": camera.title},
         )
 
@@ -342,17 +341,11 @@ class CameraFlow(StandingStep):
             return f"cause_{Cause.CAMERA_ERROR}"
 
     def _known_elsewhere(self) -> bool:
-        """Whether any facility has this camera already (by what it says of itself, or by its address)."""
+        """Whether any facility has this camera already."""
         own = self._get_reconfigure_subentry().subentry_id if self.source == SOURCE_RECONFIGURE else None
-        key = address_key(self._camera.url)
-        for entry in self.hass.config_entries.async_entries(DOMAIN):
-            for camera in entry.get_subentries_of_type(SUBENTRY_CAMERA):
-                if camera.subentry_id == own:
-                    continue
-                if camera.unique_id == self._camera.unique_id or address_key(camera.data[CONF_URL]) == key:
-                    self._placeholders |= {"camera": camera.title, "facility": entry.title}
-                    return True
-        return False
+        found = in_use_elsewhere(self.hass, self._camera.url, self._camera.unique_id, own)
+        self._placeholders |= found or {}
+        return found is not None
 
     async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Show what came, ask what it is called, save."""
@@ -418,7 +411,7 @@ class CameraFlow(StandingStep):
         camera = self._get_reconfigure_subentry()
         data |= {key: camera.data[key] for key in (CONF_RECORD, CONF_DAYS_TO_KEEP) if key in camera.data}
         data[CONF_RECORD] = camera.data[CONF_RECORD]
-        data |= {key: camera.data[key] for key in (*_WHEN_KEYS, *STANDING_KEYS) if key in camera.data}
+        data |= {key: camera.data[key] for key in (*_WHEN_KEYS, *STANDING_KEYS, *PICTURE_KEYS) if key in camera.data}
         return self.async_update_and_abort(entry, camera, title=name, data=data, unique_id=self._camera.unique_id)
 
 

@@ -1,8 +1,7 @@
 """What automations may ask of a camera, and for how long it has been so.
 
 Promise I5: what nobody observes is neither so nor not so, and time in which nobody observed it counts for nothing: it
-begins anew when somebody does. Time is monotonic: a clock that is set makes nothing older. Planned maintenance, and
-what is not asked of a camera, is no fault: nothing is told of it, and what still is so when it ends begins then.
+begins anew when somebody does. Time is monotonic: a clock that is set makes nothing older.
 """
 
 from collections.abc import Callable
@@ -52,9 +51,8 @@ class Observed:
     def take(self, coordinator: FacilityCoordinator, camera_id: str) -> None:
         """What is known of a camera may have changed."""
         facts = self._facts.setdefault(camera_id, {})
-        excused = not coordinator.asked_for(camera_id)
         for fact, observe in _OBSERVE.items():
-            value = None if excused else observe(coordinator, camera_id)
+            value = observe(coordinator, camera_id)
             if fact not in facts or facts[fact][0] is not value:
                 facts[fact] = (value, self._clock())
 

@@ -158,9 +158,13 @@ async def test_a_list_that_an_earlier_engine_saved_is_recorded(tmp_path: Path) -
         content = json.loads(saved.read_text())
         (facility,) = content["facilities"]
         (camera,) = facility["cameras"]
-        for known, keys in ((facility, ("zone",)), (camera, ("wanted", "before_s", "after_s"))):
+        for known, keys in (
+            (facility, ("zone",)),
+            (camera, ("wanted", "before_s", "after_s", "place", "connect", "retired", "required")),
+        ):
             for key in keys:
                 del known[key]
+        content["maintenance"] = ["what cannot be meant"]
         saved.write_text(json.dumps(content))
         await rig.restart()
         await rig.recorded("one", 1)

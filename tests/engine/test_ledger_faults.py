@@ -15,12 +15,14 @@ from custom_components.facility_cameras.engine.api import Standing, Status
 from custom_components.facility_cameras.engine.api_ledger import LedgerProblem
 from custom_components.facility_cameras.engine.ledger import ledger as module
 from custom_components.facility_cameras.engine.ledger.ledger import Ledger
-from custom_components.facility_cameras.engine.ledger.opening import FILE
+from custom_components.facility_cameras.engine.ledger.opening import FILE, SNAPSHOT
 from custom_components.facility_cameras.engine.ledger.reading import NEVER, Reading
 from custom_components.facility_cameras.engine.ledger.schema import SCHEMA
 from custom_components.facility_cameras.engine.ledger.shown import verify
 from tests.engine.ledgers import Machine, ask, known, ledger_in, live
 from tests.engine.living import ROOT, wait_for
+
+AWAY = Status.UNREACHABLE
 
 
 def kinds(folder: Path) -> list[str]:
@@ -71,6 +73,40 @@ def test_file_that_cannot_be_used_is_set_aside(tmp_path: Path, change: Callable[
         assert "set_aside" in kinds(tmp_path)
     # In the same second too: none is deleted.
     assert len(list(tmp_path.glob(f"ledger.{name}-*.db"))) == 2
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("change", [garbage, damaged, gone])
+def test_copy_of_a_backup_takes_the_place_of_a_file_that_was_torn(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 100, Status.ONLINE)
+        ledger.snapshot(tmp_path / SNAPSHOT)
+    change(tmp_path / FILE)
+    clock.offset += 500
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 100, AWAY)
+    assert not (tmp_path / SNAPSHOT).exists()
+    assert [(start, end, status) for start, end, status, _ in known(tmp_path)] == [
+        (0, 100, "online"), (100, 600, "unknown"), (600, 700, "unreachable"),
+    ]  # fmt: skip
+
+
+def test_copy_of_a_backup_does_not_take_the_place_of_a_file_that_is_whole(tmp_path: Path) -> None:
+    clock = Machine()
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 100, Status.ONLINE)
+        ledger.snapshot(tmp_path / SNAPSHOT)
+        live(ledger, clock, 100, AWAY)
+    with ledger_in(tmp_path, clock, "c1") as ledger:
+        live(ledger, clock, 10, AWAY)
+    assert "unreachable" in {status for _, _, status, _ in known(tmp_path)}
+    assert not list(tmp_path.glob("ledger.damaged*"))
 
 
 def test_file_that_turns_out_to_be_damaged_while_it_is_written(tmp_path: Path) -> None:

@@ -68,11 +68,11 @@ async def test_found_within_a_minute_with_evidence_and_well_again(tmp_path: Path
         assert len(looking.told) == 2 * len(EACH)
 
 
-async def test_a_calm_day_is_no_alarm(tmp_path: Path) -> None:
+async def test_calm_hours_are_no_alarm(tmp_path: Path) -> None:
     async with Looking(tmp_path, "calm") as looking:
-        await looking.run(4 * 3600)
+        await looking.run(2 * 3600)
         assert looking.told == []
-        assert looking.examiner.figures()["looks"] > 400
+        assert looking.examiner.figures()["looks"] > 200
 
 
 async def test_one_strange_picture_is_no_alarm(tmp_path: Path) -> None:
@@ -113,7 +113,8 @@ async def test_this_is_the_new_view(tmp_path: Path) -> None:
         looking.examiner.new_view("moved")
         await looking.run(5)
         assert looking.states() == {"moved": "ok"}
-        await looking.run(300)
+        # Longer than the half hour in which a camera with a busy view may pass for one that is turned on purpose.
+        await looking.run(1900)
         assert looking.states() == {"moved": "ok"}
         looking.cameras["moved"].playing = clip("normal")
         await looking.run(BOUND_S)

@@ -161,6 +161,6 @@ def test_required_hours_by_call(engine: Engine, site: Site) -> None:
 def test_what_is_put_is_checked(engine: Engine, site: Site) -> None:
     engine.put(site.configs())
     facility = {"name": "f", "archive": str(engine.archive), "archive_id": "A1", "days_to_keep": 30}
-    for wrong in ({"connect": 1}, {"retired": None}, {"required": "no"}, {"place": 5}, {"connect_who": None}):
+    for wrong in ({"connect": 1}, {"retired": None}, {"required": "no"}, {"place": 5}, {"connect_who": "x" * 101}):
         body = {**facility, "cameras": site.configs(1, **wrong)}
         assert engine.call("PUT", "/v1/facilities/f1", body)[0] == 400, wrong

@@ -44,6 +44,16 @@ class Told:
         self.watch.connect(status, LOST)
         self._note()
 
+    def come_and_go(self, times: int, *, away: bool = False) -> None:
+        """15 s there and some seconds lost, so often; `away`: people are told of it each time."""
+        for _ in range(times):
+            self.wait(15)
+            self.lose()
+            if away:
+                self.away()
+            self.wait(5)
+            self.online()
+
     def wait(self, seconds: float) -> None:
         """As the engine does: it is looked at once a second."""
         for _ in range(round(seconds)):
@@ -74,12 +84,7 @@ def test_a_last_picture_that_cannot_be_meant_is_not_believed(last_us: int) -> No
 
 def test_B12_a_camera_that_reconnects_every_20_s_is_one_status() -> None:
     told = Told()
-    for _ in range(180):
-        told.wait(15)
-        told.lose()
-        told.away()
-        told.wait(5)
-        told.online()
+    told.come_and_go(180, away=True)
     assert told.statuses[-1] is Status.UNSTABLE
     # Until it was known to be unstable it was told as it was; then for an hour nothing but the count.
     assert len(told.statuses) <= 9
@@ -89,23 +94,15 @@ def test_B12_a_camera_that_reconnects_every_20_s_is_one_status() -> None:
 
 def test_losses_that_nobody_was_told_of_count_too() -> None:
     told = Told()
-    for _ in range(10):
-        told.wait(17)
-        told.lose()
-        told.wait(3)
-        told.online()
+    told.come_and_go(10)
     assert told.statuses[1:] == [Status.ONLINE, Status.UNSTABLE]
 
 
 def test_stable_again_after_a_calm_time() -> None:
     told = Told()
-    for _ in range(5):
-        told.wait(15)
-        told.lose()
-        told.wait(3)
-        told.online()
+    told.come_and_go(5)
     assert told.status() is Status.UNSTABLE
-    told.wait(CALM_S - 5)
+    told.wait(CALM_S - 10)
     assert told.status() is Status.UNSTABLE
     told.wait(10)
     assert told.status() is Status.ONLINE
@@ -113,11 +110,7 @@ def test_stable_again_after_a_calm_time() -> None:
 
 def test_an_unstable_camera_that_stays_away_is_away() -> None:
     told = Told()
-    for _ in range(5):
-        told.wait(15)
-        told.lose()
-        told.wait(3)
-        told.online()
+    told.come_and_go(5)
     told.lose()
     told.away(Status.REFUSED)
     told.wait(GONE_S - 2)
@@ -153,11 +146,7 @@ def test_the_picture_is_told_of_a_camera_that_is_there() -> None:
 
 def test_the_connect_switch_has_the_last_word() -> None:
     told = Told()
-    for _ in range(5):
-        told.wait(15)
-        told.lose()
-        told.wait(3)
-        told.online()
+    told.come_and_go(5)
     told.watch.see(DARK)
     told.away(Status.DISCONNECTED)
     assert told.status() is Status.DISCONNECTED
@@ -216,12 +205,7 @@ def test_whatever_happens_the_status_agrees_with_the_connection(steps: list[tupl
 
 def test_how_much_an_unstable_camera_was_connected() -> None:
     told = Told()
-    for _ in range(3):
-        told.wait(15)
-        told.lose()
-        told.away()
-        told.wait(5)
-        told.online()
+    told.come_and_go(3, away=True)
     assert told.status() is Status.UNSTABLE
     assert told.watch.connected_us == 0
     told.wait(30)

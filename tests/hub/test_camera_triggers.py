@@ -184,11 +184,12 @@ async def test_nothing_is_told_in_planned_maintenance(
     told = await Told.by_hand(home, entry)
     gate = camera_id(entry, "Cổng")
     await automate(home, "facility_cameras.went_offline", {"device_id": device_of(home, entry, gate)})
-    told.tell(gate, maintenance={"since": 0, "until": 10, "reason": "new cable", "who": "Lan"})
+    told.tell(gate, standing="maintenance")
     told.offline(gate)
     await home.async_block_till_done()
     assert not calls
-    told.tell(gate, maintenance=None)
+    assert await ask(home, "is_offline", {"device_id": device_of(home, entry, gate)}), "who asks is told the truth"
+    told.tell(gate, standing="required")
     await home.async_block_till_done()
     assert len(calls) == 1, "it is over, and the camera is still away"
 

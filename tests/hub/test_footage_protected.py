@@ -115,7 +115,12 @@ async def test_while_the_archive_is_away_nothing_is_marked(home: HomeAssistant, 
 
     try:
         await until_awaited(gone, what="the archive is away")
-        gate = await async_browse_media(home, f"{SOURCE}/{past.entry_id}/{camera_id(past, 'Gate')}")
-        assert gate.children == []
+
+        async def empty() -> bool:
+            gate = await async_browse_media(home, f"{SOURCE}/{past.entry_id}/{camera_id(past, 'Gate')}")
+            return gate.children == []
+
+        # That it is away is told before its index is closed.
+        await until_awaited(empty, what="nothing is listed")
     finally:
         swap(archive.with_name("away"), archive)

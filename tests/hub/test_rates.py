@@ -1,15 +1,17 @@
 """Online rates and outages as entities: what the ledger knows, told once and in steps that tell something."""
 
+import asyncio
 from collections.abc import Callable
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 import math
 from typing import Any
 
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.facility_cameras.engine.api_ledger import FacilityRates, Outage
 from custom_components.facility_cameras.engine_client import EngineClient
@@ -154,6 +156,9 @@ async def test_the_rate_is_cut_and_what_is_unknown_is_rounded_up(
     assert state(home, "sensor", entry.entry_id, "online_rate_today") == "unknown"
     assert state(home, "sensor", entry.entry_id, "worst_camera") == "unknown"
     assert state(home, "sensor", gate, "longest_outage") == "unknown"
+    coordinator.async_set_connected(True)
+    assert state(home, "sensor", gate, "online_rate_today") == "unknown", "not before it was asked again"
+    assert state(home, "sensor", entry.entry_id, "online_rate_today") == "unknown"
 
 
 async def test_what_would_be_noise_is_told_in_steps_or_disabled(
@@ -281,3 +286,55 @@ async def test_the_status_says_what_is_wrong(
     assert "127.0.0.1" in shown.attributes["problem"]
     words = {"en": "check", "vi": "kiểm tra"}
     assert words[language] in shown.attributes["problem"].casefold()
+
+
+async def test_asked_again_and_again_but_never_while_the_engine_is_away(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"]})
+    await set_up(home, entry)
+    gate = camera_id(entry, "Gate")
+    found = await known_rates(home, entry)
+    coordinator = hub_of(home).coordinators[entry.entry_id]
+    asked: list[str] = []
+    waiting = asyncio.Event()
+
+    async def answer(_client: EngineClient, facility_id: str) -> FacilityRates:
+        asked.append(facility_id)
+        await waiting.wait()
+        return found
+
+    async def minute(number: int) -> int:
+        before = len(asked)
+        async_fire_time_changed(home, dt_util.utcnow() + timedelta(seconds=61 * number))
+        # What is under way is not waited for.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return len(asked) - before
+
+    monkeypatch.setattr(EngineClient, "facility_rates", answer)
+    # The fired time ends the connection to the engine too: what is known then is told here.
+    monkeypatch.setattr(type(coordinator), "async_set_connected", lambda *_: None)
+    assert await minute(1) == 1
+    assert await minute(2) == 0, "the first has no answer yet"
+    waiting.set()
+    await home.async_block_till_done()
+    assert await minute(3) == 1
+    assert state(home, "sensor", gate, "online_rate_today") != "unknown"
+    coordinator.connected = False
+    assert await minute(4) == 0
+
+
+async def test_space_on_large_disks_is_told_in_thousandths(
+    home: HomeAssistant, simulator: Simulator, make_facility: Make
+) -> None:
+    entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"]})
+    await set_up(home, entry)
+    coordinator = hub_of(home).coordinators[entry.entry_id]
+    known = await until(lambda: coordinator.facility, what="figures of the disk")
+    written = told(home, entity_id(home, "sensor", entry.entry_id, "free_space"))
+    for gigabytes in range(5_000, 4_900, -1):
+        state = known.copy()
+        state["total_bytes"], state["free_bytes"] = 10_000_000_000_000, gigabytes * 1_000_000_000
+        coordinator.async_take_facility(state)
+    assert 10 <= len(written) <= 12

@@ -22,7 +22,18 @@ from pytest_homeassistant_custom_component.common import (
 import voluptuous as vol
 
 from custom_components.facility_cameras.const import DOMAIN
-from tests.hub.stage import Simulator, camera_id, entity_id, hub_of, state, until, until_awaited, until_online
+from custom_components.facility_cameras.flow_standing import in_use_elsewhere
+from tests.hub.stage import (
+    Simulator,
+    add_camera,
+    camera_id,
+    entity_id,
+    hub_of,
+    state,
+    until,
+    until_awaited,
+    until_online,
+)
 
 type Make = Callable[..., MockConfigEntry]
 
@@ -254,7 +265,26 @@ async def test_required_hours_and_retirement(
     simulator.mend()
     # Its footage is still found.
     assert (await hub_of(home).client.size(gate, 0, 1 << 61))["files"] > 0
+    # Another one takes its place; as long as it does, the old one cannot come back.
+    identity = entry.subentries[gate].data["unique_id"]
+    assert identity
+    assert entry.subentries[gate].unique_id is None
+    assert in_use_elsewhere(home, simulator.cameras["Gate"].url, identity, None) is None
+    successor = add_camera(home, entry, "Gate 2", simulator.cameras["Gate"])
+    await home.async_block_till_done()
+    assert ir.async_get(home).async_get_issue(DOMAIN, f"same_address_{successor}") is None
+    flows = home.config_entries.subentries
+    flow: Any = await flows.async_init(
+        (entry.entry_id, "camera"), context={"source": SOURCE_RECONFIGURE, "subentry_id": gate}
+    )
+    flow = await flows.async_configure(flow["flow_id"], {"next_step_id": "standing"})
+    flow = await flows.async_configure(flow["flow_id"], {"retired": False})
+    assert flow["errors"] == {"retired": "camera_known"}
+    assert flow["description_placeholders"]["camera"] == "Gate 2"
+    flows.async_abort(flow["flow_id"])
+    home.config_entries.async_remove_subentry(entry, successor)
     await configure(home, entry, gate, {"retired": False})
+    assert entry.subentries[gate].unique_id == identity
     await until_online(home, entry, "Gate")
     assert state(home, "sensor", entry.entry_id, "cameras_total") == "2"
 

@@ -13,7 +13,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
-from custom_components.facility_cameras import completeness, when_to_record
+from custom_components.facility_cameras import asking, when_to_record
 from custom_components.facility_cameras.const import DOMAIN
 from custom_components.facility_cameras.diagnostics import async_get_config_entry_diagnostics
 from custom_components.facility_cameras.recording_sensors import COMPLETENESS, percent
@@ -183,7 +183,7 @@ def test_what_entities_say(entity: str, value: str, yes: bool | None) -> None:
 async def test_completeness_and_the_last_gap(
     home: HomeAssistant, simulator: Simulator, make_facility: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(completeness, "EVERY", timedelta(seconds=1))
+    monkeypatch.setattr(asking, "EVERY", timedelta(seconds=1))
     entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"], "Yard": simulator.cameras["Yard"]})
     simulator.fault("Yard", "gone")
     await set_up(home, entry)
@@ -209,7 +209,7 @@ async def test_completeness_and_the_last_gap(
 async def test_a_gap_is_told_soon_after_it_ended(
     home: HomeAssistant, simulator: Simulator, make_facility: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(completeness, "EVERY", timedelta(hours=1))
+    monkeypatch.setattr(asking, "EVERY", timedelta(hours=1))
     entry = make_facility("Trạm 1", {"Gate": simulator.cameras["Gate"]})
     await set_up(home, entry)
     gate = camera_id(entry, "Gate")

@@ -69,7 +69,7 @@ def test_every_kind_is_coded_and_decoded(kind: str, codec: str) -> None:
     second = fault_at(one) + 30 if one.fault_at is not None else 11 * HOUR
     key = coder.key_picture(second)
     assert key == FilmCoder(film(5, kind), coder.codec, 24).key_picture(second)
-    # Rate control has its way by one step of the quantiser: a decoder sees the picture that was drawn.
+    # A decoder sees the picture that was drawn.
     assert difference(decoded(key), one.picture(one.shown(second))[: one.height]) < 8
     sizes = coder.sizes(second)
     assert len(sizes) == coder.gop

@@ -274,6 +274,7 @@ class Server:
             facility["cameras"] = cameras
             _check_days(facility, cameras)
             server_duty.check(cameras)
+            server_standing.check(cameras)
             server_pictures.check(cameras)
             if not Path(cast("str", facility["archive"])).is_absolute():
                 raise ValueError("archive is an absolute path")

@@ -8,6 +8,14 @@ from .camera import Camera
 from .supervisor import Supervisor
 
 
+def check(cameras: list[dict[str, object]]) -> None:
+    """Whether what their configuration says for the ledger is short enough. Raises ValueError."""
+    for camera in cameras:
+        for key in ("place", "connect_who", "record_who"):
+            if len(str(camera[key])) > WHO_SIGNS:
+                raise ValueError(f"{key} is at most {WHO_SIGNS} signs long")
+
+
 def routes(supervisor: Supervisor) -> list[web.RouteDef]:
     """The calls."""
 

@@ -14,6 +14,8 @@ from .schema import NewerLedgerError, prepare
 _LOGGER = logging.getLogger(__name__)
 
 FILE = "ledger.db"
+#: A copy that was made for a backup: after a restore it lies here beside the file, which was copied while it was written.
+SNAPSHOT = "ledger-snapshot.db"
 #: What a copy is called that was made before our clock cut history away; so many are kept.
 _COPY, COPIES = "ledger.before-clock", 3
 _ENDS = ("-wal", "-shm", "")
@@ -30,6 +32,11 @@ def open_ledger(folder: Path, now_us: int) -> tuple[sqlite3.Connection, str]:
     """The ledger of the folder, for the one that writes, and the name under which another was set aside ("": none was).
     Raises OSError and sqlite3.Error.
     """
+    if (folder / SNAPSHOT).exists() and not _is_sound(folder / FILE):
+        name = set_aside(folder, "ledger.damaged", now_us)
+        (folder / SNAPSHOT).rename(folder / FILE)
+        _LOGGER.warning("ledger: what was copied for a backup takes the place of %s", name or "one that is missing")
+        return _open(folder / FILE), name
     try:
         return _open(folder / FILE), ""
     except sqlite3.DatabaseError as error:
@@ -43,8 +50,25 @@ def open_ledger(folder: Path, now_us: int) -> tuple[sqlite3.Connection, str]:
     return _open(folder / FILE), name
 
 
+def _is_sound(path: Path) -> bool:
+    """Whether the file is there and whole. Raises OSError, and sqlite3.Error for what is not its fault."""
+    if not path.exists():
+        return False
+    connection = sqlite3.connect(path, timeout=5, isolation_level=None)
+    try:
+        return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.DatabaseError as error:
+        if is_broken(error):
+            return False
+        raise
+    finally:
+        connection.close()
+
+
 def set_aside(folder: Path, name: str, now_us: int) -> str:
-    """Rename the file that is there. Returns the name it has now. Raises OSError."""
+    """Rename the file that is there. Returns the name it has now, "" if there is none. Raises OSError."""
+    if not any((folder / f"{FILE}{end}").exists() for end in _ENDS):
+        return ""
     free = _free(folder, name, now_us)
     for end in _ENDS:
         # Its log of writes first: no log ever meets another's file.

@@ -27,23 +27,32 @@ LOOKS = {"low": 4, "normal": 3, "high": 2}
 LEARN_S, LEARN_LOOKS = 120.0, 4
 #: A known view counts once it was seen so often.
 TRUSTED = 3
-#: Shares of tiles in place: from SAME on it may be that view, below STRANGE it is none.
-SAME, STRANGE = 0.5, 0.25
+#: From this share of tiles in place on it may be that view.
+SAME = 0.5
 #: Tiles in place less those that show something else: from ALIKE on it is that view, below OTHER another. A wall
 #: with a pattern is like itself in many places, so that neither share alone says it.
-ALIKE, OTHER = 0.35, 0.25
+ALIKE, OTHER = 0.35, 0.4
 #: A camera that was found turned is back when so many tiles are in place.
 BACK = 0.6
 #: With fewer tiles there is nothing to go by.
 TILES = 6
 #: A camera that changed its view so often within a day is turned on purpose (PTZ): it learns, and is no alarm.
 MOVES, MOVES_S = 4, 86_400.0
+#: In its first half an hour, seconds, once is enough: it cannot have been turned so soon after it was put up.
+YOUNG_S = 1800.0
 #: Brightness that 98 % of the picture stay below: of a black picture; of one bright enough to be covered or turned.
 BLACK, LIT = 40.0, 60.0
 #: Into how many tiles a camera's name and clock may reach.
 WRITTEN = 5
-#: A plate of a recorder: no sensor ever took it, and it stands still for so long, seconds.
-PLATE_PLAIN, PLATE_CLEAN, PLATE_STIR, PLATE_S = 0.6, 0.97, 0.5, 300.0
+#: So dark that what detail there is, is noise; and how much that may be in a tile.
+DARK, NOISE = 30.0, 1.0
+#: A plate of a recorder: one colour nearly everywhere, without any noise, for so long, seconds.
+PLATE_PLAIN, PLATE_CLEAN, PLATE_S = 0.9, 0.92, 180.0
+#: Covered: hardly a tile is in place, and so many have lost their detail, and the whole so much; or one colour fills so
+#: much of it; or all of it has become so soft at once, though it is as bright as that.
+GONE, LOST, LEFT = 0.15, 0.35, 0.6
+ONE_COLOUR, ONE_COLOUR_SAME = 0.5, 0.45
+SOFT, SOFT_SAME, SOFT_LIT = 0.28, 0.65, 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +101,22 @@ def judge(known: Known, look: Look) -> Verdict:
     live = liveness(known, look.seen.grey, look.groups, look.masked, look.now)
     matches = [compare(view.edges, look.edges) for view in known.views]
     found = _fault(known, look, live, matches)
-    if found is None:
+    turned = known.suspicion is not None and known.suspicion.status == "moved"
+    undecided = found is None and turned and max((match.same for match in matches), default=1.0) < BACK
+    hint = found is None and _hint(known, live)
+    if found is None and not undecided:
         _learn_view(known, look, matches)
         learn(known, live, look.groups)
     if found is not None and found.confidence < LEAST[look.sensitivity] - (LOOSER if found.status == "moved" else 0):
         found = None
-    _follow_strange(known, look, found)
-    _confirm(known, look, live, found)
+    if not undecided:
+        _follow_strange(known, look, found)
+        _confirm(known, look, live, found)
     known.before, known.before_at = look.seen.grey, look.now
     told = known.told
-    soon = known.good > 0 or (known.suspicion is not None and known.suspicion.status != "no_stream")
+    soon = hint or known.good > 0 or (known.suspicion is not None and known.suspicion.status != "no_stream")
     if told is None:
-        return Verdict("ok", "", 1.0, 0, soon, found is None)
+        return Verdict("ok", "", 1.0, 0, soon, found is None and not undecided)
     return Verdict(told.status, told.cause, told.confidence, told.since_us, soon, calm=False)
 
 
@@ -112,26 +125,27 @@ def judge(known: Known, look: Look) -> Verdict:
 
 def _fault(known: Known, look: Look, live: Liveness, matches: list[Match]) -> _Found | None:
     bright = _brightness(look)
-    if bright < BLACK and _empty(look.edges):
+    if bright < BLACK and _empty(look.edges, NOISE if bright < DARK else DETAILED):
         return _Found("black", "picture_black", 0.95 if bright < 0.8 * BLACK else 0.75)
     seen = look.seen
-    if (
-        seen.plain >= PLATE_PLAIN
-        and seen.clean >= PLATE_CLEAN
-        and live.cells is not None
-        and float(live.cells.max()) < PLATE_STIR
-    ):
+    if seen.plain >= PLATE_PLAIN and seen.clean >= PLATE_CLEAN:
         return _Found("no_stream", "picture_plate", 0.9)
     if (dead := frozen(known, live, look.groups)) is not None:
         return _Found("frozen", "picture_frozen", dead[1])
     if bright < LIT:
         return None
-    return _turned_or_covered(known, look, matches)
+    return _turned_or_covered(known, look, matches, bright)
 
 
-def _empty(edges: Edges) -> bool:
-    """Whether nothing is seen; writing may reach into a few tiles at the upper and lower edge."""
-    detailed = edges.detail >= DETAILED
+def _hint(known: Known, live: Liveness) -> bool:
+    """Whether what comes looks frozen, though the picture is another one than at the look before."""
+    repeated = live.repeats >= 3 and known.repeats < 0.02
+    return known.keys >= 10 and (repeated or 0 < live.between < 0.25 * known.between.low)
+
+
+def _empty(edges: Edges, most: float) -> bool:
+    """Whether no more detail than this is seen; writing may reach into a few tiles at the upper and lower edge."""
+    detailed = edges.detail >= most
     return not detailed[1:-1].any() and int(detailed.sum()) <= WRITTEN
 
 
@@ -143,7 +157,7 @@ def _brightness(look: Look) -> float:
     return float(np.percentile(pixels, 98)) if pixels.size else 255.0
 
 
-def _turned_or_covered(known: Known, look: Look, matches: list[Match]) -> _Found | None:
+def _turned_or_covered(known: Known, look: Look, matches: list[Match], bright: float) -> _Found | None:
     trusted = [
         (match, view)
         for match, view in zip(matches, known.views, strict=True)
@@ -154,8 +168,12 @@ def _turned_or_covered(known: Known, look: Look, matches: list[Match]) -> _Found
         return None
     lost = min(match.lost for match, _ in trusted)
     detail = max(match.detail for match, _ in trusted)
-    if most < STRANGE and lost >= 0.7 and detail < 0.3:
-        return _Found("covered", "picture_covered", 0.55 + 0.4 * lost)
+    if most < GONE and lost >= LOST and detail < LEFT:
+        return _Found("covered", "picture_covered", 0.6 + 0.4 * lost)
+    if most < ONE_COLOUR_SAME and look.seen.plain >= ONE_COLOUR:
+        return _Found("covered", "picture_covered", 0.85)
+    if most < SOFT_SAME and detail < SOFT and bright >= SOFT_LIT:
+        return _Found("covered", "picture_covered", 0.75)
     if detail < 0.5 or most >= BACK or _often_moved(known, look.now_us):
         return None
     if known.told is not None and known.told.status == "moved":
@@ -180,7 +198,7 @@ def _follow_strange(known: Known, look: Look, found: _Found | None) -> None:
     """A view that is not known must stay the same from look to look, or it is no view but something that passes."""
     if found is None or found.status != "moved":
         known.strange = None
-    elif known.strange is None or compare(known.strange, look.edges).same < SAME:
+    elif known.strange is None or _another(known.strange, look.edges):
         known.strange, known.suspicion = look.edges, None
 
 
@@ -218,12 +236,24 @@ def _confirm(known: Known, look: Look, live: Liveness, found: _Found | None) -> 
         known.told, known.suspicion = suspicion, None
 
 
+def _note_turn(known: Known, look: Look, now: Edges) -> None:
+    """Count it if the camera has another view now than the one that it had."""
+    if _another(known.views[known.current].edges, now):
+        _count_move(known, look.now_us)
+
+
+def _another(one: Edges, other: Edges) -> bool:
+    """Whether this is surely another view. Two single looks at the same one differ by who walks by."""
+    return compare(one, other).away >= OTHER
+
+
 def _count_move(known: Known, now_us: int) -> None:
     known.moves = [*known.moves, now_us / 1e6][-MOVES_MAX:]
 
 
 def _often_moved(known: Known, now_us: int) -> bool:
-    return sum(now_us / 1e6 - at < MOVES_S for at in known.moves) >= MOVES
+    enough = MOVES if known.watched_s >= YOUNG_S else 1
+    return sum(now_us / 1e6 - at < MOVES_S for at in known.moves) >= enough
 
 
 # What is learned --------------------------------------------------------------------------------------------------
@@ -248,10 +278,7 @@ def _learn_view(known: Known, look: Look, matches: list[Match]) -> None:
             view.edges.detail + share * (now.detail - view.edges.detail),
         )
         if 0 <= known.current < len(known.views) and known.current != place:
-            other = known.views[known.current]
-            between = compare(other.edges, view.edges)
-            if between.same - between.away < OTHER:
-                _count_move(known, look.now_us)
+            _note_turn(known, look, view.edges)
         known.current = place
         return
     first_light = all(view.colourless != look.seen.colourless for view in known.views)
@@ -260,6 +287,8 @@ def _learn_view(known: Known, look: Look, matches: list[Match]) -> None:
         return
     if not (_learning(known) or near or first_light or _often_moved(known, look.now_us)):
         return
+    if 0 <= known.current < len(known.views) and not first_light:
+        _note_turn(known, look, now)
     made = View(now, look.seen.colourless, float(look.seen.grey.mean()), 1, known.looks)
     if len(known.views) < VIEWS_MAX:
         known.views.append(made)
