@@ -5,26 +5,40 @@ from pathlib import Path
 import pytest
 
 from custom_components.facility_cameras.engine import machine
-from custom_components.facility_cameras.engine.api import Status
+from custom_components.facility_cameras.engine.api import Reach, Status
 from custom_components.facility_cameras.engine.api_health import CommonCause, CommonKind, HubFault, LikelyCause
 from custom_components.facility_cameras.engine.causes import Causes
 from custom_components.facility_cameras.engine.clock import microseconds
 from custom_components.facility_cameras.engine.ledger.intervals import intervals
 from custom_components.facility_cameras.engine.ledger.opening import FILE
 from custom_components.facility_cameras.engine.ledger.reading import Reading
+from custom_components.facility_cameras.engine.reach import Looks
 from tests.engine.ledgers import Machine, ledger_in, live
 from tests.engine.receiving import Rig, spec
 
 
-async def test_the_address_of_a_camera_that_falls_silent_is_looked_at(tmp_path: Path) -> None:
+async def test_what_was_found_of_a_silent_cameras_address_is_told_until_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look(_looks: Looks, host: str, port: int, away_s: float) -> Reach:
+        # Of this machine's own loopback nothing can be said (test_reach.py has networks of its own).
+        asked.append((host, port))
+        return Reach.DEVICE_HUNG
+
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(Looks, "look", look)
     async with Rig(tmp_path, [spec("one")]) as rig:
         await rig.watch("one")
         await rig.status("one", "online", 20)
         camera = rig.site.camera("one")
         await camera.fault("silent")
-        # This machine is there, and nothing else of it but the service is silent.
-        await rig.until(lambda: "reach" in rig.state("one")["problem"], 30)
+        await rig.until(lambda: rig.state("one")["problem"].get("reach") == "device_hung", 30)
         assert rig.state("one")["status"] in ("stalled", "unreachable")
+        await rig.status("one", "unreachable", 20)
+        assert rig.state("one")["problem"].get("reach") == "device_hung"
+        known = rig.supervisor.camera("one")
+        assert known is not None
+        assert asked == [(known.host, known.port)]
         await camera.clear()
         await rig.status("one", "online", 20)
         assert "reach" not in rig.state("one")["problem"]
