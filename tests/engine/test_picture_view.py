@@ -89,6 +89,19 @@ def test_a_clock_that_stands_is_a_frozen_picture() -> None:
     assert frozen(known, now, groups(5)) is None
 
 
+def test_leaves_that_stand_still_once_the_wind_is_over_are_no_clock() -> None:
+    known = Known()
+    rng = np.random.default_rng(3)
+    for look in range(12):
+        grey = noisy(drawn(1), look)
+        grey[:64, :128] = rng.integers(0, 255, (64, 128), np.uint8)
+        learn(known, liveness(known, grey, groups(look), NO_CELLS, look * 30.0), groups(look))
+        known.before, known.before_at = grey, look * 30.0
+    assert known.before is not None
+    now = liveness(known, known.before, groups(5), NO_CELLS, 360.0)
+    assert frozen(known, now, groups(5)) is None
+
+
 def test_repeated_key_pictures_are_a_frozen_picture_and_a_still_scene_is_none() -> None:
     known = Known()
     watched(known, clock=False)

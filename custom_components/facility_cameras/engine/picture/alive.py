@@ -21,6 +21,8 @@ type Cells = NDArray[np.float32]
 DIFFERS = 3.0
 #: A cell that differs so often is a clock, or something like one. Learned over so many pairs of looks.
 CLOCK, CLOCK_PAIRS = 0.9, 8
+#: More cells than this are no clock: leaves in the wind, a camera that shakes. They may well stand still one day.
+CLOCK_CELLS = 16
 #: Below this mean difference in all cells a picture stands still, whoever coded it again.
 STILL = 1.6
 #: Looks nearer together tell nothing of a clock that counts seconds; further apart, too much of what came in between.
@@ -49,6 +51,8 @@ def liveness(known: Known, grey: Grey, groups: list[Group], masked: NDArray[np.b
         cells = difference.reshape(CELLS[0], CELL, CELLS[1], CELL).mean(axis=(1, 3), dtype=np.float32)
         stir = float(np.partition(cells.ravel(), -4)[-4])
     clock = (known.alive > CLOCK) if known.pairs >= CLOCK_PAIRS else np.zeros(CELLS, np.bool_)
+    if clock.sum() > CLOCK_CELLS:
+        clock = np.zeros(CELLS, np.bool_)
     if known.pairs >= CLOCK_PAIRS:
         # What was marked is a clock if it used to move, be it only now and then.
         clock |= masked & (known.alive > 0.5)
