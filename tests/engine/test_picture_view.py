@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from custom_components.facility_cameras.engine.picture.alive import frozen, learn, liveness
+from custom_components.facility_cameras.engine.picture.alive import UNSURE, frozen, learn, liveness
 from custom_components.facility_cameras.engine.picture.groups import Group
 from custom_components.facility_cameras.engine.picture.known import CELLS, Known, UnreadableError, View
 from custom_components.facility_cameras.engine.picture.seen import HEIGHT, WIDTH, Grey
@@ -83,7 +83,10 @@ def test_a_clock_that_stands_is_a_frozen_picture() -> None:
     assert known.before is not None
     same = known.before.copy()
     now = liveness(known, same, groups(5), NO_CELLS, 360.0)
-    assert frozen(known, now, groups(5)) == ("clock_stands", 0.9)
+    assert frozen(known, now, groups(5)) == ("clock_stands", UNSURE)
+    repeated = groups(None)
+    now = liveness(known, same, repeated, NO_CELLS, 360.0)
+    assert frozen(known, now, repeated) == ("clock_stands", 0.9)
     same[CLOCK] = digits(200)
     now = liveness(known, same, groups(5), NO_CELLS, 360.0)
     assert frozen(known, now, groups(5)) is None

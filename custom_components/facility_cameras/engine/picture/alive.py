@@ -25,6 +25,9 @@ CLOCK, CLOCK_PAIRS = 0.9, 8
 CLOCK_CELLS = 16
 #: Below this mean difference in all cells a picture stands still, whoever coded it again.
 STILL = 1.6
+#: How sure it is of one that is not the same byte by byte: a scene in which the wind dies down looks like it. That is
+#: told only of a camera whose sensitivity is high.
+UNSURE = 0.65
 #: Looks nearer together tell nothing of a clock that counts seconds; further apart, too much of what came in between.
 NEAR_S, FAR_S = 1.5, 100.0
 
@@ -80,7 +83,7 @@ def frozen(known: Known, now: Liveness, groups: list[Group]) -> tuple[str, float
     if now.cells is None or now.stir > STILL:
         return None
     if now.clock.any() and float(now.cells[now.clock].max()) < STILL:
-        return "clock_stands", 0.9
+        return "clock_stands", 0.9 if now.repeats else UNSURE
     if now.clock.any():
         return None
     if now.repeats >= 3 and (known.keys < 10 or known.repeats < 0.02):
@@ -93,7 +96,7 @@ def frozen(known: Known, now: Liveness, groups: list[Group]) -> tuple[str, float
         and known.stir.low > 2 * now.stir
         and same_size
     ):
-        return "noise_gone", 0.8
+        return "noise_gone", UNSURE
     return None
 
 
