@@ -34,7 +34,7 @@ def load(folder: Path) -> Saved:
     """What was saved; nothing where there is no file or it cannot be read. Blocks."""
     nothing: Saved = {"facilities": [], "restream_port": 0, "logins": {}, "maintenance": {}}
     try:
-        found = json.loads((folder / NAME).read_text())
+        found = json.loads((folder / NAME).read_bytes())
     except FileNotFoundError:
         return nothing
     except (OSError, ValueError) as error:
@@ -62,13 +62,18 @@ def save(folder: Path, saved: Saved) -> None:
 
 
 def write(folder: Path, name: str, content: object) -> None:
+    """Write a file of JSON whole, as `write_bytes` does. Blocks. Raises OSError."""
+    write_bytes(folder, name, json.dumps(content, ensure_ascii=False).encode())
+
+
+def write_bytes(folder: Path, name: str, content: bytes) -> None:
     """Write a file whole, readable by its owner alone, and put it on the disk. Blocks. Raises OSError."""
     temporary = folder / f"{name}.new"
     with contextlib.suppress(FileNotFoundError):
         temporary.unlink()
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w") as file:
-        json.dump(content, file, ensure_ascii=False)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(folder / name)

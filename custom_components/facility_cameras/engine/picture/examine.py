@@ -4,7 +4,6 @@ It is started with the first look. One that fails is replaced, after a pause tha
 """
 
 import asyncio
-from asyncio.subprocess import Process
 from dataclasses import dataclass
 import json
 import logging
@@ -14,8 +13,8 @@ from typing import TypedDict, cast
 from ..api import Cause, Status
 from ..clock import Clock
 from ..media import Sample, StreamFormat
-from .start_worker import end_worker, start_worker
 from .stills import PICTURE_BYTES
+from .worker_process import WorkerProcess
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class Examine:
     def __init__(self, clock: Clock) -> None:
         """No worker is started yet."""
         self._clock = clock
-        self._worker: Process | None = None
+        self._worker = WorkerProcess("examine_worker.py", answer_s=LOOK_S, start_s=START_S)
         self._failures = 0
         self._rest_until = 0.0
 
@@ -119,22 +118,7 @@ class Examine:
         return Answer(_verdict(parts[0]), parts[1], parts[2])
 
     async def _ask(self, request: list[bytes]) -> list[bytes]:
-        limit_s = LOOK_S
-        if self._worker is not None and self._worker.returncode is not None:
-            await self.close()
-        if self._worker is None:
-            self._worker = await start_worker("examine_worker.py")
-            limit_s = START_S
-        source, sink = self._worker.stdin, self._worker.stdout
-        assert source is not None
-        assert sink is not None
-        async with asyncio.timeout(limit_s):
-            source.writelines(request)
-            await source.drain()
-            good, *lengths = _ANSWER.unpack(await sink.readexactly(_ANSWER.size))
-            if any(length > most for length, most in zip(lengths, (TEXT_BYTES, KNOWN_BYTES, JPEG_BYTES), strict=True)):
-                raise OSError("answer too long")
-            parts = [await sink.readexactly(length) for length in lengths]
+        good, parts = await self._worker.ask(request, _read)
         if not good:
             self._failures = 0
             raise LookError(parts[0].decode("ascii", "replace"))
@@ -142,9 +126,15 @@ class Examine:
 
     async def close(self) -> None:
         """End the worker."""
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            await end_worker(worker)
+        await self._worker.end()
+
+
+async def _read(sink: asyncio.StreamReader) -> tuple[int, list[bytes]]:
+    """Whether it was judged, and the parts of the answer."""
+    good, *lengths = _ANSWER.unpack(await sink.readexactly(_ANSWER.size))
+    if any(length > most for length, most in zip(lengths, (TEXT_BYTES, KNOWN_BYTES, JPEG_BYTES), strict=True)):
+        raise OSError("answer too long")
+    return good, [await sink.readexactly(length) for length in lengths]
 
 
 def _verdict(text: bytes) -> Verdict:

@@ -5,8 +5,7 @@ case that the engine, or the whole site, goes down before its cameras do, a seco
 the machine ends the engine: it is taken over where a camera does not come back afterwards.
 
 Small JPEGs in a folder of the engine's state, for its owner alone, gone with their camera, and kept no longer than its
-footage. Each is written whole, then
-renamed into place: a crash leaves the old or the new one. Its time is in the file itself, so the two cannot part.
+footage. Each is written whole, then renamed into place: a crash leaves the old or the new one. Its time is in the file itself, so the two cannot part.
 """
 
 import asyncio
@@ -15,13 +14,13 @@ import contextlib
 from dataclasses import dataclass
 import hashlib
 import logging
-import os
 from pathlib import Path
 
 from ..archive.files import sync_folder
 from ..clock import Clock, microseconds
 from ..feed import Feed
 from ..media import Sample, StreamFormat
+from ..saved import write_bytes
 from .stills import PictureError, Stills
 
 _LOGGER = logging.getLogger(__name__)
@@ -296,17 +295,9 @@ def _read(path: Path) -> Kept | None:
 
 
 def _write(folder: Path, name: str, jpeg: bytes, taken_us: int) -> None:
-    """Write a file whole, readable by its owner alone, and put it on the disk. Raises OSError."""
+    """Raises OSError."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    temporary = folder / f"{name}.new"
-    temporary.unlink(missing_ok=True)
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(_START + _COMMENT + f"{taken_us:0{_DIGITS}}".encode() + jpeg.removeprefix(_START))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / name)
-    sync_folder(folder)
+    write_bytes(folder, name, _START + _COMMENT + f"{taken_us:0{_DIGITS}}".encode() + jpeg.removeprefix(_START))
 
 
 def _keep(folder: Path, stem: str, jpeg: bytes, taken_us: int) -> None:

@@ -5,7 +5,6 @@ gets a PictureError (promise I7: apart).
 """
 
 import asyncio
-from asyncio.subprocess import Process
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import logging
 import struct
 
 from ..media import Buffer, Sample, StreamFormat
-from .start_worker import end_worker, start_worker
+from .worker_process import WorkerProcess
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ class Stills:
     def __init__(self) -> None:
         """No worker is started yet."""
         self._made: OrderedDict[str, _Made] = OrderedDict()
-        self._worker: Process | None = None
+        self._worker = WorkerProcess("worker.py", answer_s=DECODE_S, start_s=START_S)
         self._turn = asyncio.Lock()
 
     async def picture(
@@ -94,12 +93,12 @@ class Stills:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._end_worker()
+        await self._worker.end()
 
     async def rest(self) -> None:
         """End the worker, which holds memory; the next picture starts another."""
         async with self._turn:
-            await self._end_worker()
+            await self._worker.end()
 
     async def decode(
         self,
@@ -130,41 +129,29 @@ class Stills:
                     return await self._ask(request)
                 except ConnectionError, asyncio.IncompleteReadError:
                     # It may have been ended from outside, or by the picture before.
-                    await self._end_worker()
+                    await self._worker.end()
                     return await self._ask(request)
             except (OSError, asyncio.IncompleteReadError) as error:
-                await self._end_worker()
+                await self._worker.end()
                 reason = "took too long" if isinstance(error, TimeoutError) else "failed"
                 _LOGGER.warning("Decoding a picture %s; the decoder is started anew for the next", reason)
                 raise PictureError(f"decoding {reason}") from error
             except asyncio.CancelledError:
                 # In the middle of an answer: the rest of it would be taken for the next one.
-                await self._end_worker()
+                await self._worker.end()
                 raise
 
     async def _ask(self, request: list[Buffer]) -> bytes:
         """One exchange with the worker. Raises PictureError for a picture that it cannot decode."""
-        limit_s = DECODE_S
-        if self._worker is not None and self._worker.returncode is not None:
-            await self._end_worker()
-        if self._worker is None:
-            self._worker = await start_worker("worker.py")
-            limit_s = START_S
-        source, sink = self._worker.stdin, self._worker.stdout
-        assert source is not None
-        assert sink is not None
-        async with asyncio.timeout(limit_s):
-            source.writelines(request)
-            await source.drain()
-            good, length = _ANSWER.unpack(await sink.readexactly(_ANSWER.size))
-            if length > JPEG_BYTES:
-                raise OSError("answer of the decoder too long")
-            body = await sink.readexactly(length)
+        good, body = await self._worker.ask(request, _read)
         if not good:
             raise PictureError(body.decode("ascii", "replace"))
         return body
 
-    async def _end_worker(self) -> None:
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            await end_worker(worker)
+
+async def _read(sink: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Whether it is a JPEG, and that, or a sentence why not."""
+    good, length = _ANSWER.unpack(await sink.readexactly(_ANSWER.size))
+    if length > JPEG_BYTES:
+        raise OSError("answer of the decoder too long")
+    return good, await sink.readexactly(length)
