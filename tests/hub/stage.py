@@ -167,3 +167,10 @@ async def until_online(hass: HomeAssistant, entry: MockConfigEntry, *titles: str
         )
 
     await until(recorded, what=f"{', '.join(titles)} online and recording", timeout=30)
+
+
+async def set_up(home: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Have a facility set up, and all its cameras online."""
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    await until_online(home, entry, *(camera.title for camera in entry.subentries.values()))

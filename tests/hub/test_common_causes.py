@@ -8,18 +8,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.facility_cameras.engine.api_health import CommonCause
-from tests.hub.stage import Simulator, camera_id, entity_id, hub_of, state, until, until_online
+from tests.hub.stage import Simulator, camera_id, entity_id, hub_of, set_up, state, until
 from tests.hub.test_rates import told
 
 type Make = Callable[..., MockConfigEntry]
 
 MINUTE = 60_000_000
-
-
-async def set_up(home: HomeAssistant, entry: MockConfigEntry) -> None:
-    assert await home.config_entries.async_setup(entry.entry_id)
-    await home.async_block_till_done()
-    await until_online(home, entry, *(camera.title for camera in entry.subentries.values()))
 
 
 def cause(entry: MockConfigEntry, *cameras: str, **more: Any) -> CommonCause:

@@ -27,19 +27,13 @@ from custom_components.facility_cameras.engine.api_health import HubHealth
 from custom_components.facility_cameras.engine.api_ledger import LedgerProblem, LedgerState
 from custom_components.facility_cameras.engine_client import EngineClient
 from custom_components.facility_cameras.engine_process import EnginePaths
-from tests.hub.stage import Simulator, camera_id, engines, entity_id, hub_of, state, until, until_online
+from tests.hub.stage import Simulator, camera_id, engines, entity_id, hub_of, set_up, state, until
 from tests.hub.test_common_causes import cause
 from tests.hub.test_rates import told
 
 type Make = Callable[..., MockConfigEntry]
 
 FIGURES = ("engine_cpu", "engine_lag", "engine_memory", "engine_handles")
-
-
-async def set_up(home: HomeAssistant, entry: MockConfigEntry) -> None:
-    assert await home.config_entries.async_setup(entry.entry_id)
-    await home.async_block_till_done()
-    await until_online(home, entry, *(camera.title for camera in entry.subentries.values()))
 
 
 def take_health(home: HomeAssistant, **more: Any) -> None:

@@ -20,19 +20,13 @@ from tests.hub.stage import (
     camera_id,
     entity_id,
     hub_of,
+    set_up,
     state,
     until,
     until_awaited,
-    until_online,
 )
 
 type Make = Callable[..., MockConfigEntry]
-
-
-async def set_up(home: HomeAssistant, entry: MockConfigEntry) -> None:
-    assert await home.config_entries.async_setup(entry.entry_id)
-    await home.async_block_till_done()
-    await until_online(home, entry, *(camera.title for camera in entry.subentries.values()))
 
 
 async def known_rates(home: HomeAssistant, entry: MockConfigEntry) -> FacilityRates:
